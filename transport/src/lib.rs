@@ -1,1 +1,59 @@
-//! Placeholder.
+//! A full mesh of TCP links between the members of a group: whom can I reach, and how.
+//!
+//! A member listens, dials the addresses it was given and every member it hears of, and keeps exactly one link to
+//! each. The layers above get [`Event::Reachable`], [`Event::Unreachable`] with a reason, and frames; nothing else.
+//! They send bytes, which arrive at most once and in order per pair while a link lasts. A link counts only while it
+//! works both ways: a fault in one direction takes it down at both ends.
+//!
+//! What this crate never does: it knows no chat command, no leader and no member list; it repairs no loss (the layers
+//! above must anyway); it never waits for a slow peer (a queue has a bound, and a link that stays behind it for the
+//! timeout is taken down); it never allocates by a length that a stranger claims; and no input from the network
+//! makes it panic.
+//!
+//! ```
+//! use futures::StreamExt;
+//! use transport::{Class, Config, Event, Mesh};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! transport::runtime::block_on(async {
+//!     let (alice, _alices_events) = Mesh::listen(Config::new("alice")).await?;
+//!     let (bob, mut bobs_events) = Mesh::listen(Config::new("bob")).await?;
+//!     alice.add_seed(bob.me().address.clone());
+//!     while let Some(event) = bobs_events.next().await {
+//!         match event {
+//!             Event::Reachable(peer) => bob.send(peer.id, Class::Bulk, b"hello, alice")?,
+//!             other => panic!("{other:?}"),
+//!         }
+//!         break;
+//!     }
+//!     # Ok(())
+//! })
+//! # }
+//! ```
+
+mod accept;
+mod arbiter;
+mod codec;
+mod config;
+mod congestion;
+mod control;
+mod dial;
+mod error;
+mod event;
+mod handshake;
+mod link;
+mod liveness;
+mod mesh;
+mod peer;
+mod pulse;
+mod queue;
+mod registry;
+pub mod runtime;
+
+pub use codec::{MAX_MESSAGE_BYTES, PIECE_BYTES, decode, encode};
+pub use config::Config;
+pub use control::{Farewell, PROTOCOL_VERSION, Refusal};
+pub use error::{AddressError, ConfigError, DecodeError, ListenError, SendError};
+pub use event::{DialError, Event, Events, Unreachable};
+pub use mesh::{Class, LinkStatus, Mesh};
+pub use peer::{Address, Incarnation, PeerId, PeerInfo};

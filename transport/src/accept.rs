@@ -1,0 +1,66 @@
+//! Accepting: whoever connects has a few seconds to say hello.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use crate::event::DialError;
+use crate::handshake;
+use crate::registry::Shared;
+use crate::runtime::{self, TcpListener, TcpStream};
+
+/// How long a connection may be silent before its hello.
+pub(crate) const HELLO_LIMIT: Duration = Duration::from_secs(5);
+
+/// How many connections may be without a hello. One more closes the oldest: strangers cannot keep members out.
+pub(crate) const SILENT_LIMIT: usize = 64;
+
+/// How long to wait when the operating system has no file descriptor left, rather than to try again at once.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts connections until the mesh is closed.
+pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        let accepted = futures::future::select(Box::pin(listener.accept()), shared.closed()).await;
+        match accepted {
+            futures::future::Either::Left((Ok((stream, from)), _)) => {
+                debug!(%from, "connection");
+                shared.prepare(&stream);
+                let token = shared.silent_arrived(stream.clone());
+                runtime::spawn(welcome(shared.clone(), stream, token));
+            }
+            futures::future::Either::Left((Err(error), _)) => {
+                warn!(%error, "cannot accept a connection");
+                runtime::sleep(EXHAUSTED_PAUSE).await;
+            }
+            futures::future::Either::Right(_) => return,
+        }
+    }
+}
+
+/// One accepted connection, from its hello to the link.
+async fn welcome(shared: Arc<Shared>, stream: TcpStream, token: u64) {
+    let hello = runtime::timeout(HELLO_LIMIT, handshake::read_hello(stream, &shared.identity)).await;
+    shared.silent_gone(token);
+    let acquainted = match hello.unwrap_or(Err(DialError::TimedOut)) {
+        Ok(acquainted) => acquainted,
+        Err(error) => {
+            debug!(%error, "connection without a usable hello");
+            return;
+        }
+    };
+    let peer = acquainted.peer.id;
+    if let Err(refusal) = shared.accepts(&acquainted.peer, token) {
+        debug!(%peer, %refusal, "refused");
+        let refused = handshake::refuse(acquainted.stream, &shared.identity, refusal);
+        runtime::timeout(shared.timeout, refused).await;
+        return;
+    }
+    let consent = runtime::timeout(shared.timeout, handshake::consent(acquainted, &shared.identity)).await;
+    shared.consent_over(peer, token);
+    match consent.unwrap_or(Err(DialError::TimedOut)) {
+        Ok(acquainted) => shared.establish(acquainted),
+        Err(error) => debug!(%peer, %error, "the dialler decided otherwise"),
+    }
+}

@@ -1,0 +1,164 @@
+//! Dialling: every address to join through, and every member heard of, until there is a link.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use rand::RngExt;
+use tracing::{debug, trace};
+
+use crate::control::Refusal;
+use crate::event::{DialError, Event, Unreachable};
+use crate::handshake;
+use crate::peer::{Address, PeerId};
+use crate::registry::Shared;
+use crate::runtime::{self, TcpStream};
+
+/// The first pause after a dial that failed: short enough to meet a peer that starts at the same moment.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause: the rate at which members that are gone, and addresses to join through, are tried for ever.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What is dialled.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Target {
+    /// An address at which some member is expected.
+    Seed(Address),
+    /// A member, at the address that the book has for it.
+    Member(PeerId),
+}
+
+/// Pauses between dials: doubling, with jitter, up to a longest one.
+#[derive(Clone, Copy, Debug)]
+struct BackOff {
+    next: Duration,
+}
+
+impl BackOff {
+    const fn new() -> Self {
+        Self { next: FIRST_PAUSE }
+    }
+
+    /// The next pause: `share`, a number from 0 to 1, decides between half of it and all of it, so that peers that
+    /// lost each other at the same moment don't dial in step.
+    fn pause(&mut self, share: f64) -> Duration {
+        let pause = self.next.mul_f64(0.5 + share / 2.0);
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+/// Dials `target` until it is linked or no longer wanted. The first attempt comes after `delay`.
+pub(crate) async fn keep_dialling(shared: Arc<Shared>, target: Target, delay: Duration) {
+    let mut back_off = BackOff::new();
+    runtime::sleep(delay).await;
+    while let Some(address) = shared.wanted(&target) {
+        match dial(&shared, &target, &address).await {
+            Ok(peer) => {
+                shared.seed_found(&target, peer);
+                break;
+            }
+            Err(error) => {
+                trace!(?target, %error, "dial failed");
+                report(&shared, &target, &address, error).await;
+            }
+        }
+        let pause = back_off.pause(rand::rng().random());
+        runtime::sleep(pause).await;
+    }
+    shared.dialled(&target);
+}
+
+/// Dials every socket address behind `address` at once, and says whom it reached.
+async fn dial(shared: &Arc<Shared>, target: &Target, address: &Address) -> Result<PeerId, DialError> {
+    let limit = shared.timeout;
+    let resolved = runtime::timeout(limit, runtime::resolve(address)).await;
+    let addresses = match resolved {
+        None => return Err(DialError::TimedOut),
+        Some(Err(error)) => return Err(DialError::Resolve(error.to_string())),
+        Some(Ok(addresses)) => addresses,
+    };
+    let attempts = addresses.into_iter().map(|address| async move {
+        let attempt = attempt(shared, target, address);
+        runtime::timeout(limit, attempt).await.unwrap_or(Err(DialError::TimedOut))
+    });
+    let mut outcome = Err(DialError::Resolve("no address".into()));
+    for attempt in join_all(attempts).await {
+        outcome = match (outcome, attempt) {
+            (Ok(peer), _) | (_, Ok(peer)) => Ok(peer),
+            // Of two addresses the one where something answered tells more.
+            (Err(error), Err(DialError::NobodyThere)) if !matches!(error, DialError::Resolve(_)) => Err(error),
+            (Err(_), Err(error)) => Err(error),
+        };
+    }
+    outcome
+}
+
+/// One connection, from the dial to the link.
+async fn attempt(shared: &Arc<Shared>, target: &Target, address: SocketAddr) -> Result<PeerId, DialError> {
+    let stream = TcpStream::connect(address).await.map_err(connect_error)?;
+    shared.prepare(&stream);
+    let mut acquainted = match handshake::introduce(stream, &shared.identity).await {
+        Ok(acquainted) => acquainted,
+        Err((DialError::Refused(Refusal::Duplicate), Some(by))) => return Ok(by),
+        Err((error, by)) => {
+            if let (Target::Member(peer), Some(by)) = (target, by) {
+                shared.note_answer(*peer, by).await;
+            }
+            return Err(error);
+        }
+    };
+    let peer = acquainted.peer.id;
+    if let Target::Member(expected) = target {
+        shared.note_answer(*expected, peer).await;
+    }
+    if !shared.confirms(&acquainted.peer) {
+        debug!(%peer, "another connection to this peer stays");
+        handshake::refuse(acquainted.stream, &shared.identity, Refusal::Duplicate).await;
+        return Ok(peer);
+    }
+    handshake::confirm(&mut acquainted.stream).await?;
+    shared.establish(acquainted);
+    Ok(peer)
+}
+
+/// A failed dial tells more of a lost member, or is told to whoever wants to join.
+async fn report(shared: &Arc<Shared>, target: &Target, address: &Address, error: DialError) {
+    match target {
+        Target::Seed(_) => {
+            if error == DialError::Refused(Refusal::Oneself) {
+                shared.forget_seed(target);
+            }
+            shared.tell(Event::SeedFailed { address: address.clone(), error }).await;
+        }
+        Target::Member(peer) if error == DialError::NobodyThere && shared.lost_by_its_end(*peer) => {
+            shared.tell(Event::Unreachable { peer: *peer, reason: Unreachable::Gone }).await;
+        }
+        Target::Member(_) => {}
+    }
+}
+
+fn connect_error(error: io::Error) -> DialError {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => DialError::NobodyThere,
+        io::ErrorKind::TimedOut => DialError::TimedOut,
+        _ => DialError::Connect(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_from_50_ms_to_5_s_and_vary_by_half() {
+        let (mut shortest, mut longest) = (BackOff::new(), BackOff::new());
+        let pauses: Vec<_> = (0..10).map(|_| (shortest.pause(0.0), longest.pause(1.0))).collect();
+        assert_eq!(pauses[0], (Duration::from_millis(25), Duration::from_millis(50)));
+        assert_eq!(pauses[1].1, Duration::from_millis(100));
+        assert_eq!(pauses[9], (LONGEST_PAUSE / 2, LONGEST_PAUSE));
+    }
+}

@@ -1,0 +1,222 @@
+//! What waits to be written to one link (pure).
+//!
+//! Two lanes: urgent frames (elections, pings) overtake bulk (everything said). Bulk lies in chunks of whole frames,
+//! each of which is one write; a message longer than a piece is cut, so an urgent frame waits for one chunk at most.
+//!
+//! Bounds: a queue holds [`LIMIT_BYTES`] of bulk; what does not fit is refused and lost to that peer (the layers above
+//! repair that). Above [`HIGH_WATER_BYTES`] the queue is *behind*: well-behaved senders wait until it is below
+//! [`LOW_WATER_BYTES`], and a queue that stays behind for the link's `timeout` takes the link down.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES};
+use crate::error::SendError;
+
+/// The most bulk that waits for one link, in bytes. Room for a few of the longest messages; a peer further behind is
+/// served better by catching up afterwards than by a longer queue.
+pub(crate) const LIMIT_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
+
+/// Where a queue is behind. The kernel's own buffers hold megabytes, so this much more does not make a link faster.
+pub(crate) const HIGH_WATER_BYTES: usize = 256 * 1024;
+
+/// Where a queue that was behind has caught up: low enough that senders are not woken for a few frames.
+pub(crate) const LOW_WATER_BYTES: usize = HIGH_WATER_BYTES / 2;
+
+/// The most urgent bytes that wait. A few thousand control messages; a link on which more pile up is not alive.
+const URGENT_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// How much bulk goes into one write. Beyond this a system call's cost no longer shows.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// What to do with the socket next.
+#[derive(PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// Write these bytes, then say so with [`Queue::wrote`].
+    Write(Vec<u8>),
+    /// Nothing waits.
+    Idle,
+    /// All was written, the farewell last: close the sending side.
+    End,
+}
+
+/// The outgoing frames of one link.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    urgent: Vec<u8>,
+    bulk: VecDeque<Vec<u8>>,
+    /// Bulk that is queued or being written.
+    bulk_bytes: usize,
+    behind_since: Option<Instant>,
+    /// The last frame of all; it comes after everything else.
+    farewell: Option<Vec<u8>>,
+    ending: bool,
+}
+
+impl Queue {
+    /// Queues a frame that overtakes bulk. It is at most [`PIECE_BYTES`] long.
+    pub(crate) fn push_urgent(&mut self, kind: Kind, body: &[u8]) -> Result<(), SendError> {
+        if body.len() > PIECE_BYTES {
+            return Err(SendError::TooLong(body.len()));
+        }
+        if self.urgent.len() + HEADER_BYTES + body.len() > URGENT_LIMIT_BYTES {
+            return Err(SendError::Full);
+        }
+        codec::push_frame(&mut self.urgent, kind, body);
+        Ok(())
+    }
+
+    /// Queues a message, in pieces if it is long. It is queued whole or not at all.
+    pub(crate) fn push_bulk(&mut self, message: &[u8], now: Instant) -> Result<(), SendError> {
+        if message.len() > MAX_MESSAGE_BYTES {
+            return Err(SendError::TooLong(message.len()));
+        }
+        if self.bulk_bytes + message.len() + HEADER_BYTES > LIMIT_BYTES {
+            return Err(SendError::Full);
+        }
+        let mut rest = message;
+        while let Some((piece, more)) = rest.split_at_checked(PIECE_BYTES).filter(|(_, more)| !more.is_empty()) {
+            self.push_piece(Kind::Part, piece);
+            rest = more;
+        }
+        self.push_piece(Kind::Bulk, rest);
+        if self.bulk_bytes > HIGH_WATER_BYTES {
+            self.behind_since.get_or_insert(now);
+        }
+        Ok(())
+    }
+
+    /// The last frame of all. What is queued before it is still written.
+    pub(crate) fn push_farewell(&mut self, body: &[u8]) {
+        if !self.ending {
+            let mut frame = Vec::new();
+            codec::push_frame(&mut frame, Kind::Control, body);
+            self.farewell = Some(frame);
+            self.ending = true;
+        }
+    }
+
+    /// What to write next.
+    pub(crate) fn next(&mut self) -> Next {
+        if !self.urgent.is_empty() {
+            return Next::Write(std::mem::take(&mut self.urgent));
+        }
+        if let Some(chunk) = self.bulk.pop_front() {
+            return Next::Write(chunk);
+        }
+        match self.farewell.take() {
+            Some(frame) => Next::Write(frame),
+            None if self.ending => Next::End,
+            None => Next::Idle,
+        }
+    }
+
+    /// A chunk was written.
+    pub(crate) fn wrote(&mut self) {
+        self.bulk_bytes = self.bulk.iter().map(Vec::len).sum();
+        if self.bulk_bytes < LOW_WATER_BYTES {
+            self.behind_since = None;
+        }
+    }
+
+    /// Since when the queue has been behind.
+    pub(crate) fn behind_since(&self) -> Option<Instant> {
+        self.behind_since
+    }
+
+    fn push_piece(&mut self, kind: Kind, piece: &[u8]) {
+        let bytes = HEADER_BYTES + piece.len();
+        if self.bulk.back().is_none_or(|chunk| chunk.len() + bytes > CHUNK_BYTES) {
+            self.bulk.push_back(Vec::new());
+        }
+        if let Some(chunk) = self.bulk.back_mut() {
+            codec::push_frame(chunk, kind, piece);
+        }
+        self.bulk_bytes += bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::first_frame;
+
+    fn written(queue: &mut Queue) -> Vec<(Kind, Vec<u8>)> {
+        let mut frames = Vec::new();
+        while let Next::Write(bytes) = queue.next() {
+            let mut rest = bytes.as_slice();
+            while let Some(frame) = first_frame(rest).unwrap() {
+                frames.push((frame.kind, frame.body.to_vec()));
+                rest = &rest[HEADER_BYTES + frame.body.len()..];
+            }
+            queue.wrote();
+        }
+        frames
+    }
+
+    #[test]
+    fn many_small_frames_travel_in_one_write() {
+        let mut queue = Queue::default();
+        for _ in 0..100 {
+            queue.push_bulk(b"Hi", Instant::now()).unwrap();
+        }
+        assert!(matches!(queue.next(), Next::Write(bytes) if bytes.len() == 100 * (HEADER_BYTES + 2)));
+        assert_eq!(queue.next(), Next::Idle);
+    }
+
+    #[test]
+    fn urgent_frames_overtake_bulk_and_the_farewell_comes_last() {
+        let mut queue = Queue::default();
+        queue.push_bulk(b"bulk", Instant::now()).unwrap();
+        queue.push_farewell(b"bye");
+        queue.push_urgent(Kind::Urgent, b"vote").unwrap();
+        let bodies: Vec<_> = written(&mut queue).into_iter().map(|(_, body)| body).collect();
+        assert_eq!(bodies, [b"vote".to_vec(), b"bulk".to_vec(), b"bye".to_vec()]);
+        assert_eq!(queue.next(), Next::End);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_and_nothing_of_it_is_lost() {
+        for length in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 5 * PIECE_BYTES + 7] {
+            let message: Vec<u8> = (0..length).map(|n| n as u8).collect();
+            let mut queue = Queue::default();
+            queue.push_bulk(&message, Instant::now()).unwrap();
+            let frames = written(&mut queue);
+            let (last, parts) = frames.split_last().unwrap();
+            assert_eq!(last.0, Kind::Bulk);
+            assert!(parts.iter().all(|(kind, body)| *kind == Kind::Part && body.len() == PIECE_BYTES));
+            assert_eq!(frames.iter().flat_map(|(_, body)| body.clone()).collect::<Vec<_>>(), message);
+        }
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_recovers_when_it_is_drained() {
+        let mut queue = Queue::default();
+        let message = vec![7; 100_000];
+        let start = Instant::now();
+        while queue.push_bulk(&message, start).is_ok() {}
+        assert_eq!(queue.push_bulk(&message, start), Err(SendError::Full));
+        assert_eq!(queue.behind_since(), Some(start));
+        assert!(queue.bulk_bytes <= LIMIT_BYTES);
+        written(&mut queue);
+        assert_eq!((queue.behind_since(), queue.bulk_bytes), (None, 0));
+        queue.push_bulk(&message, start).unwrap();
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_whole() {
+        let mut queue = Queue::default();
+        let long = vec![0; MAX_MESSAGE_BYTES + 1];
+        assert_eq!(queue.push_bulk(&long, Instant::now()), Err(SendError::TooLong(long.len())));
+        assert!(queue.push_urgent(Kind::Urgent, &long).is_err());
+        assert_eq!(queue.next(), Next::Idle);
+    }
+
+    #[test]
+    fn urgent_frames_are_bounded_too() {
+        let mut queue = Queue::default();
+        while queue.push_urgent(Kind::Control, &[0; 1000]).is_ok() {}
+        assert!(queue.urgent.len() <= URGENT_LIMIT_BYTES);
+        assert_eq!(queue.push_urgent(Kind::Control, &[0; 1000]), Err(SendError::Full));
+    }
+}

@@ -1,0 +1,367 @@
+//! What a mesh knows at one moment: its links, who is about to be linked, and who is to be dialled.
+//!
+//! Every change is made under one lock that is never held across a wait.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use futures::channel::{mpsc, oneshot};
+use futures::future::Shared as SharedFuture;
+use futures::{FutureExt, SinkExt};
+use rand::RngExt;
+use tracing::{debug, info};
+
+use crate::accept::SILENT_LIMIT;
+use crate::arbiter::{self, Standing};
+use crate::congestion::Congestion;
+use crate::control::Refusal;
+use crate::dial::{self, Target};
+use crate::event::{Event, Unreachable};
+use crate::handshake::{Acquainted, Identity};
+use crate::link::{Link, lock};
+use crate::peer::{Address, PeerId, PeerInfo};
+use crate::runtime::{self, TcpStream};
+
+/// How many members' addresses are kept to be dialled. Above it the oldest id that is not linked is forgotten.
+const BOOK_LIMIT: usize = 4096;
+
+/// How long the higher id leaves the first dial to the lower one, so that two members that hear of each other at the
+/// same time don't both connect.
+const COURTESY: Duration = Duration::from_millis(500);
+
+/// After a link was lost, all members dial at once; this much jitter spreads them.
+const REDIAL_JITTER: Duration = Duration::from_millis(20);
+
+/// What the tasks of one mesh share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) identity: Identity,
+    pub(crate) heartbeat: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) congestion: Arc<Congestion>,
+    events: mpsc::Sender<Event>,
+    registry: Mutex<Registry>,
+    closed: SharedFuture<oneshot::Receiver<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Registry {
+    links: BTreeMap<PeerId, Entry>,
+    /// Dials of others that this peer has consented to and that are not decided, by their token.
+    consented: BTreeMap<PeerId, u64>,
+    /// Accepted connections without a hello, the oldest first.
+    silent: VecDeque<(u64, TcpStream)>,
+    next_token: u64,
+    book: BTreeMap<PeerId, Address>,
+    seeds: BTreeSet<Address>,
+    /// Whom a seed led to: it is dialled again when that peer is lost.
+    found: BTreeMap<Address, PeerId>,
+    dialling: BTreeSet<Target>,
+    /// Members whose link ended by their end of the connection: refused now, they are gone.
+    ended: BTreeSet<PeerId>,
+    leaving: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    link: Arc<Link>,
+    /// Resolves when the link's last event has been told.
+    told: SharedFuture<oneshot::Receiver<()>>,
+}
+
+impl Registry {
+    fn standing(&self, peer: PeerId) -> Option<Standing> {
+        let link = &self.links.get(&peer)?.link;
+        link.is_up().then(|| Standing { incarnation: link.peer.incarnation, since: link.since })
+    }
+
+    fn is_linked(&self, peer: PeerId) -> bool {
+        self.standing(peer).is_some()
+    }
+
+    fn wants(&self, target: &Target) -> bool {
+        !self.leaving
+            && match target {
+                Target::Member(peer) => self.book.contains_key(peer) && !self.is_linked(*peer),
+                Target::Seed(address) => {
+                    self.seeds.contains(address) && !self.found.get(address).is_some_and(|peer| self.is_linked(*peer))
+                }
+            }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(
+        identity: Identity,
+        heartbeat: Duration,
+        timeout: Duration,
+        events: mpsc::Sender<Event>,
+        closed: oneshot::Receiver<()>,
+    ) -> Self {
+        Self {
+            identity,
+            heartbeat,
+            timeout,
+            congestion: Arc::default(),
+            events,
+            registry: Mutex::default(),
+            closed: closed.shared(),
+        }
+    }
+
+    /// Resolves when the mesh is closed.
+    pub(crate) fn closed(&self) -> SharedFuture<oneshot::Receiver<()>> {
+        self.closed.clone()
+    }
+
+    pub(crate) async fn tell(&self, event: Event) {
+        // Refused only when nobody listens any longer: then there is nobody to tell.
+        let _ = self.events.clone().send(event).await;
+    }
+
+    /// Sets what every connection needs: small frames are not held back in the kernel.
+    pub(crate) fn prepare(&self, stream: &TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "a connection keeps its delay");
+        }
+    }
+
+    // Connections that others made.
+
+    /// A connection was accepted; the oldest silent one is closed if there are too many.
+    pub(crate) fn silent_arrived(&self, stream: TcpStream) -> u64 {
+        let mut registry = lock(&self.registry);
+        if registry.silent.len() >= SILENT_LIMIT
+            && let Some((_, oldest)) = registry.silent.pop_front()
+        {
+            debug!("too many silent connections: the oldest is closed");
+            let _ = oldest.shutdown(std::net::Shutdown::Both);
+        }
+        registry.next_token += 1;
+        let token = registry.next_token;
+        registry.silent.push_back((token, stream));
+        token
+    }
+
+    /// It said hello, or is closed.
+    pub(crate) fn silent_gone(&self, token: u64) {
+        lock(&self.registry).silent.retain(|(other, _)| *other != token);
+    }
+
+    /// Whether to consent to a dial.
+    pub(crate) fn accepts(&self, peer: &PeerInfo, token: u64) -> Result<(), Refusal> {
+        let mut registry = lock(&self.registry);
+        if registry.leaving {
+            return Err(Refusal::Leaving);
+        }
+        arbiter::accept(registry.standing(peer.id), peer.incarnation, self.timeout, Instant::now())?;
+        registry.consented.insert(peer.id, token);
+        Ok(())
+    }
+
+    /// The dialler decided, or never did.
+    pub(crate) fn consent_over(&self, peer: PeerId, token: u64) {
+        let mut registry = lock(&self.registry);
+        if registry.consented.get(&peer) == Some(&token) {
+            registry.consented.remove(&peer);
+        }
+    }
+
+    // Connections of one's own.
+
+    /// Whether to make a connection, to which the other end consents, the link.
+    pub(crate) fn confirms(&self, peer: &PeerInfo) -> bool {
+        let registry = lock(&self.registry);
+        let consented = registry.consented.contains_key(&peer.id);
+        !registry.leaving
+            && arbiter::confirm(self.identity.me.id, peer.id, registry.standing(peer.id), peer.incarnation, consented)
+    }
+
+    /// The address to dial for a target, while it is wanted.
+    pub(crate) fn wanted(&self, target: &Target) -> Option<Address> {
+        let registry = lock(&self.registry);
+        if !registry.wants(target) {
+            return None;
+        }
+        match target {
+            Target::Seed(address) => Some(address.clone()),
+            Target::Member(peer) => registry.book.get(peer).cloned(),
+        }
+    }
+
+    /// A seed led to a peer.
+    pub(crate) fn seed_found(&self, target: &Target, peer: PeerId) {
+        if let Target::Seed(address) = target {
+            lock(&self.registry).found.insert(address.clone(), peer);
+        }
+    }
+
+    /// An address turned out to be one's own.
+    pub(crate) fn forget_seed(&self, target: &Target) {
+        if let Target::Seed(address) = target {
+            lock(&self.registry).seeds.remove(address);
+        }
+    }
+
+    /// A dialling task ended. If the link came and went while it did, another takes over.
+    pub(crate) fn dialled(self: &Arc<Self>, target: &Target) {
+        let wanted = {
+            let mut registry = lock(&self.registry);
+            registry.dialling.remove(target);
+            registry.wants(target)
+        };
+        if wanted {
+            self.dial(target.clone(), Duration::from_millis(rand::rng().random_range(50..100)));
+        }
+    }
+
+    /// Somebody answered at a member's address. If it is another peer, the member's process is gone.
+    pub(crate) async fn note_answer(&self, expected: PeerId, answered: PeerId) {
+        if expected == answered {
+            return;
+        }
+        let unlinked = {
+            let mut registry = lock(&self.registry);
+            registry.book.remove(&expected);
+            registry.ended.remove(&expected);
+            !registry.is_linked(expected)
+        };
+        if unlinked {
+            self.tell(Event::Unreachable { peer: expected, reason: Unreachable::Gone }).await;
+        }
+    }
+
+    /// Whether a member that is not linked ended its connection by itself; asked once, when its address refuses.
+    pub(crate) fn lost_by_its_end(&self, peer: PeerId) -> bool {
+        let mut registry = lock(&self.registry);
+        !registry.is_linked(peer) && registry.ended.remove(&peer)
+    }
+
+    pub(crate) fn add_seed(self: &Arc<Self>, address: Address) {
+        lock(&self.registry).seeds.insert(address.clone());
+        self.dial(Target::Seed(address), Duration::ZERO);
+    }
+
+    pub(crate) fn add_member(self: &Arc<Self>, peer: PeerId, address: Address) {
+        if peer == self.identity.me.id {
+            return;
+        }
+        {
+            let mut registry = lock(&self.registry);
+            registry.book.insert(peer, address);
+            while registry.book.len() > BOOK_LIMIT {
+                let Some(oldest) = registry.book.keys().find(|peer| !registry.is_linked(**peer)).copied() else {
+                    break;
+                };
+                registry.book.remove(&oldest);
+            }
+        }
+        let delay = if self.identity.me.id < peer { Duration::ZERO } else { COURTESY };
+        self.dial(Target::Member(peer), delay);
+    }
+
+    pub(crate) fn forget_member(&self, peer: PeerId) {
+        lock(&self.registry).book.remove(&peer);
+    }
+
+    fn dial(self: &Arc<Self>, target: Target, delay: Duration) {
+        let mut registry = lock(&self.registry);
+        if registry.wants(&target) && registry.dialling.insert(target.clone()) {
+            drop(registry);
+            runtime::spawn(dial::keep_dialling(self.clone(), target, delay));
+        }
+    }
+
+    // Links.
+
+    pub(crate) fn links(&self) -> Vec<Arc<Link>> {
+        let registry = lock(&self.registry);
+        registry.links.values().filter(|entry| entry.link.is_up()).map(|entry| entry.link.clone()).collect()
+    }
+
+    pub(crate) fn link(&self, peer: PeerId) -> Option<Arc<Link>> {
+        let registry = lock(&self.registry);
+        registry.links.get(&peer).filter(|entry| entry.link.is_up()).map(|entry| entry.link.clone())
+    }
+
+    /// Makes a connection the link to its peer. An older link to the same peer is replaced.
+    pub(crate) fn establish(self: &Arc<Self>, acquainted: Acquainted) {
+        let Acquainted { stream, peer } = acquainted;
+        let now = Instant::now();
+        let link = Arc::new(Link::new(peer, stream, self.timeout, self.congestion.clone(), now));
+        let (tell, told) = oneshot::channel();
+        let mut registry = lock(&self.registry);
+        if registry.leaving {
+            link.end(Unreachable::Left);
+            return;
+        }
+        let entry = Entry { link: link.clone(), told: told.shared() };
+        let replaced = registry.links.insert(link.peer.id, entry);
+        registry.ended.remove(&link.peer.id);
+        drop(registry);
+        if let Some(old) = &replaced {
+            old.link.end(Unreachable::Replaced);
+        }
+        let shared = self.clone();
+        runtime::spawn(async move {
+            if let Some(old) = replaced {
+                let _ = old.told.await;
+            }
+            shared.run_link(link).await;
+            drop(tell);
+        });
+    }
+
+    /// The life of a link, as the layers above hear of it.
+    async fn run_link(self: &Arc<Self>, link: Arc<Link>) {
+        let peer = link.peer.id;
+        info!(%peer, name = link.peer.name, "linked");
+        let writer = link.clone();
+        runtime::spawn(async move { writer.write().await });
+        let mut events = self.events.clone();
+        // Refused only when nobody listens any longer.
+        let _ = events.send(Event::Reachable(link.peer.clone())).await;
+        let reason = link.read(&mut events).await;
+        info!(%peer, name = link.peer.name, %reason, "link ended");
+        let _ = events.send(Event::Unreachable { peer, reason }).await;
+        self.link_ended(&link, reason);
+    }
+
+    fn link_ended(self: &Arc<Self>, link: &Arc<Link>, reason: Unreachable) {
+        let peer = link.peer.id;
+        let seeds = {
+            let mut registry = lock(&self.registry);
+            if registry.links.get(&peer).is_some_and(|entry| Arc::ptr_eq(&entry.link, link)) {
+                registry.links.remove(&peer);
+            }
+            match reason {
+                Unreachable::Left => {
+                    registry.book.remove(&peer);
+                }
+                Unreachable::Ended if !registry.is_linked(peer) => {
+                    registry.ended.insert(peer);
+                }
+                _ => {}
+            }
+            let led_here = registry.found.iter().filter(|(_, found)| **found == peer);
+            led_here.map(|(address, _)| address.clone()).collect::<Vec<_>>()
+        };
+        let jitter = REDIAL_JITTER.mul_f64(rand::rng().random());
+        for seed in seeds {
+            self.dial(Target::Seed(seed), jitter);
+        }
+        self.dial(Target::Member(peer), jitter);
+    }
+
+    /// From here on nobody is dialled or accepted.
+    pub(crate) fn leave(&self) {
+        lock(&self.registry).leaving = true;
+    }
+
+    /// Resolves when the last event of every link has been told.
+    pub(crate) async fn all_told(&self) {
+        let told: Vec<_> = lock(&self.registry).links.values().map(|entry| entry.told.clone()).collect();
+        futures::future::join_all(told).await;
+    }
+}
