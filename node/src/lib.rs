@@ -1,1 +1,60 @@
-//! Placeholder.
+//! A member of a group chat with no server, to run inside a program.
+//!
+//! Every member is linked to every other over TCP; the highest-ranked live one leads; kill any of them, the leader included,
+//! and the conversation goes on. [`Node::start`] makes a member; the handle says, asks and leaves; the [`Events`] tell what
+//! happens. The program `node` is this library with a console, or JSON, in front.
+//!
+//! ```
+//! use futures::StreamExt;
+//! use node::{Config, Event, Node, runtime};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! runtime::block_on(async {
+//!     let (alice, _) = Node::start(Config::new("alice".parse()?)).await?;
+//!     let mut config = Config::new("bob".parse()?);
+//!     config.leaders.push(alice.address().clone());
+//!     let (bob, mut events) = Node::start(config).await?;
+//!     alice.say("hello, bob").await?;
+//!     while let Some(event) = events.next().await {
+//!         if let Event::Message(message) = event {
+//!             assert_eq!((message.from.as_str(), &*message.text), ("alice", "hello, bob"));
+//!             break;
+//!         }
+//!     }
+//!     bob.leave().await;
+//!     # alice.leave().await;
+//!     # Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! # What it never does
+//!
+//! It never starts a thread or a process of its own beside the runtime's, never writes to a file or a terminal, and never
+//! waits for a slow member: that one's queue is bounded, and it catches up when it is back.
+
+mod api;
+mod config;
+mod driver;
+mod event;
+mod group;
+mod mailbox;
+mod name;
+mod node;
+mod presence;
+mod roster;
+pub mod text;
+mod timestamp;
+mod wire;
+
+pub use api::{
+    CastError, Delivery, Ended, Link, Members, MsgError, NameRefusal, RequestError, SayError, StartError, Status,
+};
+pub use config::{Config, ConfigError};
+pub use event::{ByeReason, Event, Leader, LeftReason, Member, Message, Private, Via};
+pub use history::MessageId;
+pub use mailbox::Events;
+pub use name::{Name, NameError};
+pub use node::Node;
+pub use timestamp::Timestamp;
+pub use transport::{Address, PeerId, runtime};

@@ -47,7 +47,12 @@ impl Config {
         }
     }
 
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    /// Checks what can be checked without starting; [`Mesh::listen`](crate::Mesh::listen) does so too.
+    ///
+    /// # Errors
+    ///
+    /// A setting that makes no sense.
+    pub fn validate(&self) -> Result<(), ConfigError> {
         if self.heartbeat < Duration::from_millis(1) {
             return Err(ConfigError::Heartbeat);
         }

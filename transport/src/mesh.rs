@@ -92,8 +92,11 @@ impl Mesh {
     }
 
     /// Dials a member until it is linked, and again whenever it is lost, for ever at the slowest rate.
-    pub fn add_member(&self, peer: PeerId, address: Address) {
-        self.shared.add_member(peer, address);
+    ///
+    /// When two members hear of each other at the same time, the higher id leaves the first dial to the lower one for
+    /// half a second; `eager` dials at once all the same, for a peer that the other has not heard of.
+    pub fn add_member(&self, peer: PeerId, address: Address, eager: bool) {
+        self.shared.add_member(peer, address, eager);
     }
 
     /// Dials a member no longer. A link that is up stays.
@@ -114,13 +117,17 @@ impl Mesh {
         }
     }
 
-    /// Queues messages to every linked peer. A peer whose queue is full misses those that don't fit.
-    pub fn broadcast<M: AsRef<[u8]>>(&self, messages: &[M]) {
+    /// Queues messages to each of several peers, as [`Mesh::send`] does. A peer that is not linked, or whose queue is
+    /// full, misses what it cannot be sent.
+    pub fn multicast<M: AsRef<[u8]>>(&self, to: &[PeerId], class: Class, messages: &[M]) {
         let now = Instant::now();
-        for link in self.shared.links() {
+        for link in to.iter().filter_map(|peer| self.shared.link(*peer)) {
             for message in messages {
-                // Full: lost to that peer, as documented. The queue's own bound takes the link down if that lasts.
-                let _ = link.send_bulk(message.as_ref(), now);
+                // Lost to that peer, as documented. The queue's own bound takes the link down if that lasts.
+                let _ = match class {
+                    Class::Urgent => link.send_urgent(message.as_ref()),
+                    Class::Bulk => link.send_bulk(message.as_ref(), now),
+                };
             }
         }
     }

@@ -243,7 +243,7 @@ impl Shared {
         self.dial(Target::Seed(address), Duration::ZERO);
     }
 
-    pub(crate) fn add_member(self: &Arc<Self>, peer: PeerId, address: Address) {
+    pub(crate) fn add_member(self: &Arc<Self>, peer: PeerId, address: Address, eager: bool) {
         if peer == self.identity.me.id {
             return;
         }
@@ -257,7 +257,7 @@ impl Shared {
                 registry.book.remove(&oldest);
             }
         }
-        let delay = if self.identity.me.id < peer { Duration::ZERO } else { COURTESY };
+        let delay = if eager || self.identity.me.id < peer { Duration::ZERO } else { COURTESY };
         self.dial(Target::Member(peer), delay);
     }
 

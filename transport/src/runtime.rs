@@ -27,6 +27,11 @@ pub async fn sleep(duration: Duration) {
     async_std::task::sleep(duration).await;
 }
 
+/// Lets other tasks of this thread run.
+pub async fn yield_now() {
+    async_std::task::yield_now().await;
+}
+
 /// Waits for a moment; one that is past is waited for no longer than a turn of the scheduler.
 pub async fn sleep_until(moment: Instant) {
     sleep(moment.saturating_duration_since(Instant::now())).await;

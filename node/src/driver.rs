@@ -1,0 +1,380 @@
+//! The one loop that joins a mind to the mesh, the timers and the member's owner.
+//!
+//! Each turn: what is due by the clock comes first, before anything queued is looked at (a process that was stopped must
+//! suspect itself before it believes what others said meanwhile); then a bounded batch of whatever has come; then everything
+//! that the mind wants done.
+
+use std::collections::BTreeMap;
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use futures::channel::oneshot;
+use futures::future::{Either, pending};
+use futures::{FutureExt, StreamExt, select_biased};
+use history::MessageId;
+use transport::{Address, Class, DialError, Farewell, Mesh, PeerId, runtime};
+
+use crate::api::{Delivery, Link, Members, MsgError, NameRefusal, RequestError, StartError, Status};
+use crate::config::Config;
+use crate::event::{ByeReason, Event, Leader, Member};
+use crate::group::{Group, Now, Output};
+use crate::mailbox::Outbox;
+use crate::name::Name;
+use crate::node::now;
+
+/// How many events of the mesh, and how many lines and casts, one turn takes: enough to batch, and not so many that the
+/// rest waits.
+const BATCH: usize = 1024;
+
+/// How long a goodbye may take: with a leader's handing over, well below the two seconds that leaving is allowed.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// What the owner asks for.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Msg { to: String, text: String, reply: oneshot::Sender<Result<Delivery, MsgError>> },
+    Members(oneshot::Sender<Result<Members, RequestError>>),
+    Leader(oneshot::Sender<Option<Leader>>),
+    Status(oneshot::Sender<Status>),
+    Leave(oneshot::Sender<()>),
+}
+
+/// What the owner says to all: it waits while links are behind.
+#[derive(Debug)]
+pub(crate) enum Talk {
+    Say {
+        text: String,
+        reply: oneshot::Sender<MessageId>,
+    },
+    /// A frame of cast bytes.
+    Cast(Vec<u8>),
+}
+
+/// What has come.
+enum Input {
+    Mesh(transport::Event),
+    Command(Command),
+    Talk(Talk),
+    /// Nothing, but something may be due or possible that was not before.
+    Wake,
+    /// The owner is gone.
+    Abandoned,
+}
+
+/// A timer that is kept while its deadline stays the same: setting one costs system calls.
+struct Alarm {
+    due: Option<Instant>,
+    sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Alarm {
+    fn new() -> Self {
+        Self { due: None, sleep: Box::pin(pending()) }
+    }
+
+    fn set(&mut self, due: Option<Instant>) {
+        if self.due != due {
+            self.due = due;
+            self.sleep = match due {
+                Some(due) => Box::pin(runtime::sleep_until(due)),
+                None => Box::pin(pending()),
+            };
+        }
+    }
+}
+
+type Started = oneshot::Sender<Result<Vec<Member>, StartError>>;
+
+/// A running member's task.
+pub(crate) struct Driver {
+    mesh: Mesh,
+    links: transport::Events,
+    group: Group,
+    outbox: Outbox,
+    commands: Receiver<Command>,
+    talk: Receiver<Talk>,
+    name: Name,
+    join_timeout: Duration,
+    /// Resolves the owner's wait for the start; taken when it has.
+    started: Option<Started>,
+    /// How long the mesh is left unread while the owner takes no events.
+    patience: Duration,
+    full_since: Option<Instant>,
+    alarm: Alarm,
+    events: Vec<Event>,
+    casts: Vec<Vec<u8>>,
+    deliveries: BTreeMap<MessageId, oneshot::Sender<Result<Delivery, MsgError>>>,
+    requests: BTreeMap<u64, oneshot::Sender<Result<Members, RequestError>>>,
+    next_request: u64,
+    leaving: Vec<oneshot::Sender<()>>,
+    departed: bool,
+    /// Why it did not start; told once the port is free again.
+    failure: Option<StartError>,
+}
+
+impl Driver {
+    #[expect(clippy::too_many_arguments, reason = "each is one end of something; they are put together in one place")]
+    pub(crate) fn new(
+        mesh: Mesh,
+        links: transport::Events,
+        group: Group,
+        outbox: Outbox,
+        commands: Receiver<Command>,
+        talk: Receiver<Talk>,
+        config: &Config,
+        started: Started,
+    ) -> Self {
+        Self {
+            mesh,
+            links,
+            group,
+            outbox,
+            commands,
+            talk,
+            name: config.name.clone(),
+            join_timeout: config.join_timeout,
+            started: Some(started),
+            patience: config.timeout / 5,
+            full_since: None,
+            alarm: Alarm::new(),
+            events: Vec::new(),
+            casts: Vec::new(),
+            deliveries: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            next_request: 0,
+            leaving: Vec::new(),
+            departed: false,
+            failure: None,
+        }
+    }
+
+    /// Runs until the member has left.
+    pub(crate) async fn run(mut self) {
+        while !self.departed {
+            let now = now();
+            if self.group.poll_timeout().is_some_and(|due| due <= now.instant) {
+                self.group.handle_timeout(now);
+            }
+            let busy = self.take_batch(now);
+            self.carry_out();
+            if self.departed {
+                break;
+            }
+            if busy {
+                runtime::yield_now().await;
+            } else {
+                let input = self.wait().await;
+                self.handle(input, crate::node::now());
+            }
+        }
+        self.mesh.close(Farewell::Left, GOODBYE).await;
+        if let Some(failure) = self.failure.take() {
+            self.resolve_start(Err(failure));
+        }
+        self.events.push(Event::Bye(ByeReason::Left));
+        self.outbox.push(&mut self.events);
+        drop(self.outbox);
+        for left in self.leaving {
+            let _ = left.send(());
+        }
+    }
+
+    /// Handles what is there already, up to a bound. Whether there was anything.
+    fn take_batch(&mut self, now: Now) -> bool {
+        let mut taken = 0;
+        while let Ok(command) = self.commands.try_recv() {
+            self.handle(Input::Command(command), now);
+            taken += 1;
+        }
+        while taken < BATCH
+            && self.may_read(now.instant)
+            && let Some(event) = self.links.ready()
+        {
+            self.handle(Input::Mesh(event), now);
+            self.carry_out();
+            taken += 1;
+        }
+        let mut said = 0;
+        while said < BATCH
+            && !self.mesh.is_congested()
+            && let Ok(talk) = self.talk.try_recv()
+        {
+            self.handle(Input::Talk(talk), now);
+            said += 1;
+        }
+        taken + said > 0
+    }
+
+    /// Whether the mesh may be read: not while the owner's mailbox is full, unless it has been for too long.
+    fn may_read(&mut self, now: Instant) -> bool {
+        if !self.outbox.is_full() {
+            self.full_since = None;
+            return true;
+        }
+        let since = *self.full_since.get_or_insert(now);
+        now.saturating_duration_since(since) >= self.patience
+    }
+
+    /// Waits for whatever comes first.
+    async fn wait(&mut self) -> Input {
+        let reads = self.may_read(Instant::now());
+        let due = self.group.poll_timeout();
+        let resume = self.full_since.filter(|_| !reads).map(|since| since + self.patience);
+        self.alarm.set(due.into_iter().chain(resume).min());
+        let links = &mut self.links;
+        let mut event = if reads { links.next().left_future() } else { pending().right_future() }.fuse();
+        let mut room = pin!(if reads { Either::Left(pending()) } else { Either::Right(self.outbox.room()) }.fuse());
+        let congested = self.mesh.is_congested();
+        let talk = async {
+            if congested {
+                self.mesh.uncongested().await;
+                Input::Wake
+            } else {
+                self.talk.recv().await.map_or(Input::Abandoned, Input::Talk)
+            }
+        };
+        let mut talk = pin!(talk.fuse());
+        let mut command = pin!(self.commands.recv().fuse());
+        let mut started = match &mut self.started {
+            Some(started) => started.cancellation().left_future(),
+            None => pending().right_future(),
+        }
+        .fuse();
+        select_biased! {
+            () = self.alarm.sleep.as_mut().fuse() => Input::Wake,
+            event = event => event.map_or(Input::Abandoned, Input::Mesh),
+            command = command => command.map_or(Input::Abandoned, Input::Command),
+            talk = talk => talk,
+            () = room => Input::Wake,
+            () = started => Input::Abandoned,
+        }
+    }
+
+    fn handle(&mut self, input: Input, now: Now) {
+        match input {
+            Input::Mesh(event) => self.handle_mesh(event, now),
+            Input::Command(command) => self.handle_command(command, now),
+            Input::Talk(Talk::Cast(frame)) => self.casts.push(frame),
+            Input::Talk(Talk::Say { text, reply }) => {
+                self.send_casts();
+                let _ = reply.send(self.group.say(text, now));
+                self.carry_out();
+            }
+            Input::Wake => self.alarm.due = None,
+            Input::Abandoned => self.group.leave(now),
+        }
+    }
+
+    fn handle_mesh(&mut self, event: transport::Event, now: Now) {
+        match event {
+            transport::Event::Reachable(peer) => self.group.handle_reachable(peer, now),
+            transport::Event::Unreachable { peer, reason } => self.group.handle_unreachable(peer, reason, now),
+            transport::Event::Frames { from, frames } => self.group.handle_frames(from, frames, now),
+            transport::Event::SeedFailed { address, error } => self.group.handle_seed_failed(address, error, now),
+        }
+    }
+
+    fn handle_command(&mut self, command: Command, now: Now) {
+        match command {
+            Command::Msg { to, text, reply } => match self.group.msg(&to, text, now) {
+                Ok(id) => {
+                    self.deliveries.insert(id, reply);
+                }
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Command::Members(reply) => {
+                let id = self.next_request;
+                self.next_request += 1;
+                self.requests.insert(id, reply);
+                self.group.request_members(id, now);
+            }
+            Command::Leader(reply) => {
+                let _ = reply.send(self.group.leader().cloned());
+            }
+            Command::Status(reply) => {
+                let _ = reply.send(self.status());
+            }
+            Command::Leave(reply) => {
+                self.leaving.push(reply);
+                self.group.leave(now);
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let members = self.group.members();
+        let named = |id: PeerId| members.iter().find(|member| member.id == id).map(|member| member.name.clone());
+        let links = self.mesh.links().into_iter().filter_map(|link| {
+            Some(Link { id: link.peer.id, name: named(link.peer.id)?, round_trip: link.round_trip })
+        });
+        Status {
+            links: links.collect(),
+            leader: self.group.leader().cloned(),
+            epoch: self.group.epoch(),
+            members: members.len(),
+        }
+    }
+
+    /// Does everything that the mind wants done.
+    fn carry_out(&mut self) {
+        self.send_casts();
+        while let Some(output) = self.group.poll_output() {
+            match output {
+                Output::Send(to, message) => self.send(&to, &message),
+                Output::Event(event) => self.events.push(event),
+                Output::Dial { peer, address, eager } => self.mesh.add_member(peer, address, eager),
+                Output::Admitted(members) => self.resolve_start(Ok(members)),
+                Output::Refused(reason) => self.fail(|name, _| refused(name, reason)),
+                Output::NotJoined(attempts) => self.fail(|_, limit| not_joined(limit, attempts)),
+                Output::Delivered(message, delivered) => {
+                    if let Some(reply) = self.deliveries.remove(&message) {
+                        let _ = reply.send(Ok(Delivery { message, delivered }));
+                    }
+                }
+                Output::Members(id, answer) => {
+                    if let Some(reply) = self.requests.remove(&id) {
+                        let _ = reply.send(answer);
+                    }
+                }
+                Output::Depart => self.departed = true,
+            }
+        }
+        self.outbox.push(&mut self.events);
+    }
+
+    fn send(&self, to: &[PeerId], message: &crate::wire::Message) {
+        match message.to_frame() {
+            Ok(frame) => self.mesh.multicast(to, message.class(), &[frame]),
+            Err(error) => tracing::error!(%error, ?message, "a message that cannot be sent"),
+        }
+    }
+
+    fn send_casts(&mut self) {
+        if !self.casts.is_empty() {
+            self.mesh.multicast(&self.group.partners(), Class::Bulk, &self.casts);
+            self.casts.clear();
+        }
+    }
+
+    fn resolve_start(&mut self, outcome: Result<Vec<Member>, StartError>) {
+        if let Some(started) = self.started.take() {
+            let _ = started.send(outcome);
+        }
+    }
+
+    fn fail(&mut self, error: impl FnOnce(Name, Duration) -> StartError) {
+        self.departed = true;
+        self.failure = Some(error(self.name.clone(), self.join_timeout));
+    }
+}
+
+fn refused(name: Name, reason: NameRefusal) -> StartError {
+    StartError::NameRefused { name, reason }
+}
+
+fn not_joined(limit: Duration, attempts: Vec<(Address, Option<DialError>)>) -> StartError {
+    StartError::NotJoined { limit, attempts }
+}

@@ -1,0 +1,324 @@
+//! Who is a member: the leader's decisions, and how everybody else comes to have the same roster.
+
+use std::collections::BTreeSet;
+
+use tracing::{debug, info};
+use transport::PeerId;
+
+use super::{Group, Now, Output, Stage};
+use crate::api::NameRefusal;
+use crate::event::Event;
+use crate::name::Name;
+use crate::roster::{Change, Edit, Roster, RosterVersion};
+use crate::wire::{Join, Message, Welcome};
+
+/// What a leader does with a wish to be a member.
+#[derive(Debug)]
+enum Verdict {
+    /// Admit it under this name, and drop this member, whose process is known to be gone.
+    Admit(Name, Option<PeerId>),
+    Refuse(NameRefusal),
+    /// Say nothing: whether the name is free shows soon.
+    Wait,
+}
+
+impl Group {
+    // Having the same roster.
+
+    /// Says which roster this peer has; a newcomer has none.
+    pub(super) fn send_have(&mut self, to: PeerId) {
+        if self.reachable.contains_key(&to) {
+            self.publish_edits();
+            let version = self.roster.as_ref().filter(|_| self.is_member()).map(|roster| roster.version);
+            self.send(to, Message::Have(version));
+        }
+    }
+
+    pub(super) fn handle_have(&mut self, from: PeerId, theirs: Option<RosterVersion>, now: Now) {
+        if let Stage::Joining(joining) = &mut self.stage {
+            let priority = self.reachable.get(&from).map_or(0, |info| info.priority);
+            joining.handle_peer(from, priority, theirs.is_some(), now.instant);
+        }
+        let mine = self.roster.as_ref().map(|roster| roster.version);
+        if theirs > mine && !self.bully.is_leader() {
+            self.send(from, Message::Pull);
+        } else if theirs < mine {
+            self.send_have(from);
+        }
+    }
+
+    pub(super) fn send_roster(&mut self, to: PeerId) {
+        if self.is_member() {
+            self.publish_edits();
+            if let Some(roster) = self.roster.clone() {
+                self.send(to, Message::Roster(roster));
+            }
+        }
+    }
+
+    /// A whole roster came.
+    pub(super) fn handle_roster(&mut self, from: PeerId, roster: Roster, now: Now) {
+        let newer = self.roster.as_ref().is_none_or(|mine| roster.version > mine.version);
+        if self.bully.is_leader() {
+            if !newer {
+                self.take_in(&roster, now);
+            }
+        } else if newer {
+            debug!(%from, version = ?roster.version, "roster");
+            self.replace_roster(roster, &[], now);
+        }
+    }
+
+    /// A change of the leader's came.
+    pub(super) fn handle_change(&mut self, from: PeerId, change: &Change, now: Now) {
+        if self.bully.is_leader() {
+            return;
+        }
+        let followed = self.roster.as_mut().is_some_and(|roster| roster.follow(change));
+        if followed {
+            self.handle_roster_changed(&[], now);
+        } else if self.roster.as_ref().is_none_or(|roster| change.to > roster.version) {
+            self.send(from, Message::Pull);
+        }
+    }
+
+    fn replace_roster(&mut self, roster: Roster, absent: &[PeerId], now: Now) {
+        self.roster = Some(roster);
+        self.handle_roster_changed(absent, now);
+    }
+
+    /// Whatever depends on the roster follows it. `absent` are those that its sender could not reach.
+    pub(super) fn handle_roster_changed(&mut self, absent: &[PeerId], now: Now) {
+        self.dial_members();
+        if let Stage::Joining(joining) = &mut self.stage {
+            joining.ask_at = now.instant;
+            return;
+        }
+        let Some(roster) = &self.roster else { return };
+        self.bully.handle_members(&roster.ranks(), now.instant);
+        let reachable = &self.reachable;
+        let seen = self.presence.handle_roster(roster, |peer| reachable.contains_key(&peer), absent, now.instant);
+        let renamed = roster.entry(self.me.id).map(|entry| entry.name.clone()).filter(|name| *name != self.name);
+        if let Some(leader) = &mut self.leader
+            && leader.id == roster.leader()
+        {
+            if leader.epoch == roster.version.epoch.counter {
+                leader.since = roster.led_since;
+            }
+            if let Some(entry) = roster.entry(leader.id) {
+                leader.name = entry.name.clone();
+            }
+        }
+        self.tell_seen(seen);
+        if let Some(name) = renamed {
+            let from = std::mem::replace(&mut self.name, name.clone());
+            self.tell(Event::Renamed { id: self.me.id, from, to: name });
+        }
+        self.match_partners(now);
+    }
+
+    /// A link to every member. A newcomer dials the leader alone, and at once.
+    fn dial_members(&mut self) {
+        let Some(roster) = &self.roster else { return };
+        let joining = matches!(self.stage, Stage::Joining(_));
+        for (peer, entry) in roster.members() {
+            let wanted = peer != self.me.id && (!joining || peer == roster.leader());
+            if wanted && self.dialled.insert(peer) {
+                self.outputs.push_back(Output::Dial { peer, address: entry.address.clone(), eager: joining });
+            }
+        }
+        self.dialled.retain(|peer| roster.contains(*peer));
+    }
+
+    // Becoming a member, and staying one.
+
+    /// Asks to be admitted when that is due: a newcomer, or a member that its leader's roster lacks.
+    pub(super) fn pursue_membership(&mut self, now: Now) {
+        match &mut self.stage {
+            Stage::Joining(joining) => {
+                if let Some(attempts) = joining.failed(now.instant) {
+                    self.stage = Stage::Gone;
+                    self.outputs.push_back(Output::NotJoined(attempts));
+                } else if joining.founds(self.me.id, self.me.priority, now.instant) {
+                    info!("no group shows itself: this peer founds one");
+                    self.found(now);
+                } else if joining.ask_at <= now.instant {
+                    joining.ask_at = now.instant + self.heartbeat;
+                    self.ask_to_join();
+                }
+            }
+            Stage::Member => self.pursue_readmission(now),
+            Stage::Leaving(_) | Stage::Gone => {}
+        }
+    }
+
+    fn ask_to_join(&mut self) {
+        let leader = self.roster.as_ref().map(Roster::leader).filter(|leader| self.reachable.contains_key(leader));
+        if let Some(leader) = leader {
+            self.send_join(leader, false);
+        }
+        for peer in self.reachable.keys().copied().collect::<Vec<_>>() {
+            self.send_have(peer);
+        }
+    }
+
+    fn pursue_readmission(&mut self, now: Now) {
+        let lacking = self.roster.as_ref().is_some_and(|roster| !roster.contains(self.me.id));
+        let leader = self.bully.leader().filter(|leader| {
+            *leader != self.me.id && self.roster.as_ref().is_some_and(|roster| roster.leader() == *leader)
+        });
+        let (true, Some(leader)) = (lacking, leader) else {
+            self.rejoin_at = None;
+            return;
+        };
+        // A leader that takes in a whole roster keeps its order: it is given a moment to.
+        let due = *self.rejoin_at.get_or_insert(now.instant + self.heartbeat);
+        if due <= now.instant {
+            self.rejoin_at = Some(now.instant + self.heartbeat);
+            self.send_join(leader, true);
+        }
+    }
+
+    fn send_join(&mut self, leader: PeerId, member: bool) {
+        let (name, address, priority) = (self.name.clone(), self.me.address.clone(), self.me.priority);
+        self.send(leader, Message::Join(Join { name, address, priority, member }));
+    }
+
+    /// The leader admitted this peer.
+    pub(super) fn handle_welcome(&mut self, from: PeerId, welcome: Welcome, now: Now) {
+        let Welcome { roster, absent, baseline } = welcome;
+        let Stage::Joining(_) = self.stage else {
+            self.handle_roster(from, roster, now);
+            return;
+        };
+        let Some(entry) = roster.entry(self.me.id) else { return };
+        let rank = election::Rank { priority: entry.priority, seniority: entry.seniority, peer: self.me.id };
+        let epoch = roster.version.epoch;
+        self.pool.adopt(baseline, now.instant);
+        self.become_member(now);
+        self.replace_roster_quietly(roster, &absent, now);
+        self.announce_membership();
+        self.bully.handle_admitted(rank, Some(epoch), now.instant);
+        self.drain(now);
+    }
+
+    /// A newcomer is told who was there already with its admission, not one by one.
+    fn replace_roster_quietly(&mut self, roster: Roster, absent: &[PeerId], now: Now) {
+        let told = self.outputs.len();
+        self.replace_roster(roster, absent, now);
+        let later = self.outputs.split_off(told);
+        self.outputs.extend(later.into_iter().filter(|output| !matches!(output, Output::Event(Event::Joined { .. }))));
+    }
+
+    // The leader's decisions.
+
+    /// A peer wants to be a member.
+    pub(super) fn handle_join(&mut self, from: PeerId, join: Join, now: Now) {
+        if !self.bully.is_leader() || !self.is_member() {
+            self.send_have(from);
+            return;
+        }
+        let Some(roster) = &self.roster else { return };
+        if roster.contains(from) {
+            self.welcomes.insert(from);
+            return;
+        }
+        match self.judge(from, &join) {
+            Verdict::Admit(name, replaced) => {
+                if let Some(gone) = replaced {
+                    self.edit(Edit::Drop(gone));
+                }
+                info!(peer = %from, %name, "admitted");
+                self.admit(from, name, join, now);
+                self.welcomes.insert(from);
+                self.handle_roster_changed(&[], now);
+            }
+            Verdict::Refuse(refusal) => {
+                info!(peer = %from, name = %join.name, %refusal, "refused");
+                self.send(from, Message::Refused(refusal));
+            }
+            Verdict::Wait => debug!(peer = %from, name = %join.name, "its name may become free"),
+        }
+    }
+
+    fn judge(&self, from: PeerId, join: &Join) -> Verdict {
+        let Some(roster) = &self.roster else { return Verdict::Wait };
+        let Some((holder, entry)) = roster.holder(join.name.as_str()) else {
+            return Verdict::Admit(join.name.clone(), None);
+        };
+        let restarted = entry.address == join.address || self.presence.is_gone(holder);
+        if join.member {
+            Verdict::Admit(roster.free_name(&join.name, from), None)
+        } else if self.presence.is_here(holder) {
+            Verdict::Refuse(NameRefusal::InUse)
+        } else if restarted {
+            Verdict::Admit(join.name.clone(), Some(holder))
+        } else {
+            Verdict::Wait
+        }
+    }
+
+    fn admit(&mut self, peer: PeerId, name: Name, join: Join, now: Now) {
+        let Some(roster) = &mut self.roster else { return };
+        let entry = roster.next_entry(name, join.address, join.priority, now.wall);
+        self.edit(Edit::Admit(peer, entry));
+    }
+
+    /// Takes in the reachable members of another roster that one's own lacks, in their old order, renamed where names
+    /// clash: two groups have met, and nobody is thrown out.
+    fn take_in(&mut self, theirs: &Roster, now: Now) {
+        let mut taken = false;
+        for (peer, entry) in theirs.by_seniority() {
+            let Some(roster) = &self.roster else { return };
+            if roster.contains(peer) || !self.reachable.contains_key(&peer) {
+                continue;
+            }
+            let name = roster.free_name(&entry.name, peer);
+            info!(%peer, %name, "taken in");
+            let join =
+                Join { name: name.clone(), address: entry.address.clone(), priority: entry.priority, member: true };
+            self.admit(peer, name, join, now);
+            taken = true;
+        }
+        if taken {
+            self.handle_roster_changed(&[], now);
+        }
+    }
+
+    /// As the leader, drops the members that have been away for too long.
+    pub(super) fn drop_overdue(&mut self, now: Now) {
+        if !self.bully.is_leader() {
+            return;
+        }
+        let overdue = self.presence.overdue(now.instant);
+        for peer in &overdue {
+            info!(%peer, name = self.name_of(*peer), "dropped");
+            self.edit(Edit::Drop(*peer));
+        }
+        if !overdue.is_empty() {
+            self.handle_roster_changed(&[], now);
+        }
+    }
+
+    fn edit(&mut self, edit: Edit) {
+        if let Some(roster) = &mut self.roster {
+            roster.make(&edit);
+            self.edits.push(edit);
+        }
+    }
+
+    /// Tells everybody what the leader decided, and those that it admitted everything.
+    pub(super) fn publish_edits(&mut self) {
+        let Some(roster) = &mut self.roster else { return };
+        let welcomes: BTreeSet<_> = std::mem::take(&mut self.welcomes);
+        if !self.edits.is_empty() {
+            let change = roster.commit(std::mem::take(&mut self.edits));
+            self.send_to_reachable(Message::Change(change), &welcomes);
+        }
+        if let Some(roster) = self.roster.clone().filter(|_| !welcomes.is_empty()) {
+            let to = welcomes.into_iter().filter(|peer| self.reachable.contains_key(peer)).collect();
+            let welcome = Welcome { roster, absent: self.presence.absent(), baseline: self.pool.baseline() };
+            self.outputs.push_back(Output::Send(to, Box::new(Message::Welcome(welcome))));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What the member's owner asks for.
+
+use history::MessageId;
+use transport::PeerId;
+
+use super::{Group, Now, Output, Stage};
+use crate::api::{Members, MsgError};
+use crate::event::{Leader, Member};
+use crate::roster::Roster;
+use crate::wire::{Message, PrivateLine, Request, Response};
+
+/// How many answer timeouts a leaving leader waits for its successor: the yield, the claim, and as much again.
+const SUCCESSION: u32 = 2;
+
+impl Group {
+    /// Says a text, which was checked, to one member. The outcome follows as [`Output::Delivered`].
+    ///
+    /// # Errors
+    ///
+    /// There is no such member.
+    pub(crate) fn msg(&mut self, to: &str, text: String, now: Now) -> Result<MessageId, MsgError> {
+        let (peer, name) = self.find(to).ok_or_else(|| MsgError::UnknownMember(to.to_owned()))?;
+        let id = self.privates.next_id();
+        let line = PrivateLine { id, from: self.name.clone(), to: name, sent_at: now.wall, text };
+        if peer == self.me.id {
+            self.tell_private(peer, line);
+            self.outputs.push_back(Output::Delivered(id, true));
+        } else if self.privates.add(peer, line, now.instant) {
+            self.send_private(peer);
+        } else {
+            self.outputs.push_back(Output::Delivered(id, false));
+        }
+        Ok(id)
+    }
+
+    /// Asks the leader for its list. The answer follows as [`Output::Members`] with the same number.
+    pub(crate) fn request_members(&mut self, id: u64, now: Now) {
+        if self.requests.add(id, Request::Members, now.instant) {
+            self.ask_leader();
+        } else {
+            self.outputs.push_back(Output::Members(id, Err(crate::api::RequestError::NoLeader)));
+        }
+    }
+
+    /// Leaves: a leader hands over first. [`Output::Depart`] follows.
+    pub(crate) fn leave(&mut self, now: Now) {
+        match self.stage {
+            Stage::Member => {
+                let handing_over = self.bully.is_leader() && !self.partners.is_empty();
+                self.bully.handle_leave(now.instant);
+                let patience = if handing_over { self.timeout / 5 * SUCCESSION } else { std::time::Duration::ZERO };
+                self.stage = Stage::Leaving(now.instant + patience);
+                self.settle(now);
+            }
+            Stage::Joining(_) => self.depart(),
+            Stage::Leaving(_) | Stage::Gone => {}
+        }
+    }
+
+    /// Who leads, as far as this peer knows.
+    pub(crate) fn leader(&self) -> Option<&Leader> {
+        self.leader.as_ref()
+    }
+
+    /// The greatest epoch known.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.bully.epoch().map_or(0, |epoch| epoch.counter)
+    }
+
+    /// The members that are here, the oldest first.
+    pub(crate) fn members(&self) -> Vec<Member> {
+        let roster = self.roster.iter().flat_map(Roster::by_seniority);
+        roster.filter(|(peer, _)| self.presence.is_here(*peer)).map(|(peer, entry)| self.member(peer, entry)).collect()
+    }
+
+    pub(super) fn pursue_departure(&mut self, now: Now) {
+        if let Stage::Leaving(until) = self.stage
+            && (until <= now.instant || (!self.bully.is_leader() && self.bully.leader().is_some()))
+        {
+            self.depart();
+        }
+    }
+
+    fn depart(&mut self) {
+        self.publish_edits();
+        self.stage = Stage::Gone;
+        self.outputs.push_back(Output::Depart);
+    }
+
+    /// Passes on to the leader what it was not asked yet.
+    pub(super) fn ask_leader(&mut self) {
+        let Some(leader) = self.bully.leader().filter(|_| self.is_member()) else { return };
+        for (id, request) in self.requests.for_leader(leader) {
+            if leader == self.me.id {
+                if let Some(response) = self.answer(&request) {
+                    self.handle_response(id, response);
+                }
+            } else {
+                self.send(leader, Message::Request(id, request));
+            }
+        }
+    }
+
+    pub(super) fn handle_request(&mut self, from: PeerId, id: u64, request: Request) {
+        if self.bully.is_leader()
+            && let Some(response) = self.answer(&request)
+        {
+            self.send(from, Message::Response(id, response));
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Option<Response> {
+        match request {
+            Request::Members => {
+                let roster = self.roster.as_ref()?;
+                let here = roster.by_seniority().into_iter().filter(|(peer, _)| self.presence.is_here(*peer));
+                let members = here.map(|(peer, entry)| (peer, entry.clone())).collect();
+                Some(Response::Members(roster.version, members))
+            }
+        }
+    }
+
+    pub(super) fn handle_response(&mut self, id: u64, response: Response) {
+        if !self.requests.handle_answer(id) {
+            return;
+        }
+        let Response::Members(version, entries) = response;
+        let leader = version.epoch.leader;
+        let member = |(peer, entry): &(PeerId, _)| Member { leader: *peer == leader, ..self.member(*peer, entry) };
+        let members = entries.iter().map(member).collect();
+        let answer = Members { epoch: version.epoch.counter, leader, members };
+        self.outputs.push_back(Output::Members(id, Ok(answer)));
+    }
+
+    /// The member of a name, if it is here.
+    fn find(&self, name: &str) -> Option<(PeerId, crate::name::Name)> {
+        let (peer, entry) = self.roster.as_ref()?.holder(name)?;
+        self.presence.is_here(peer).then(|| (peer, entry.name.clone()))
+    }
+}

@@ -1,0 +1,92 @@
+//! Becoming a member (pure).
+//!
+//! A peer that was given somebody to join through never leads a group of its own before it has reached somebody.
+//! Whoever it reaches tells it of the group; then it asks the leader to be admitted, each heartbeat, until it is. Peers that
+//! reach each other but no group for [`ALONE`] make one: the one that ranks highest founds it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use transport::{Address, DialError, PeerId};
+
+/// How long peers that reach only each other wait for a group to show itself.
+const ALONE: Duration = Duration::from_secs(2);
+
+/// What is known on the way into a group.
+#[derive(Clone, Debug)]
+pub(super) struct Joining {
+    /// By when it must be done; a founder is done at once.
+    deadline: Instant,
+    /// What became of each address, at last.
+    attempts: BTreeMap<Address, Option<DialError>>,
+    /// Reached peers that are in no group either, with their priorities.
+    newcomers: BTreeMap<PeerId, u16>,
+    /// Reached peers that are in a group.
+    members: BTreeSet<PeerId>,
+    /// Since when only newcomers have been reached.
+    alone_since: Option<Instant>,
+    /// When the leader is to be asked next.
+    pub(super) ask_at: Instant,
+}
+
+impl Joining {
+    pub(super) fn new(seeds: &[Address], limit: Duration, now: Instant) -> Self {
+        Self {
+            deadline: now + limit,
+            attempts: seeds.iter().map(|address| (address.clone(), None)).collect(),
+            newcomers: BTreeMap::new(),
+            members: BTreeSet::new(),
+            alone_since: None,
+            ask_at: now,
+        }
+    }
+
+    /// A reached peer said whether it is in a group.
+    pub(super) fn handle_peer(&mut self, peer: PeerId, priority: u16, in_group: bool, now: Instant) {
+        if in_group {
+            self.newcomers.remove(&peer);
+            self.members.insert(peer);
+            self.alone_since = None;
+        } else if !self.members.contains(&peer) {
+            self.newcomers.insert(peer, priority);
+            if self.members.is_empty() {
+                self.alone_since.get_or_insert(now);
+            }
+        }
+    }
+
+    /// A peer is lost.
+    pub(super) fn handle_lost(&mut self, peer: PeerId, now: Instant) {
+        self.newcomers.remove(&peer);
+        self.members.remove(&peer);
+        self.alone_since = match (self.members.is_empty(), self.newcomers.is_empty()) {
+            (true, false) => Some(self.alone_since.unwrap_or(now)),
+            _ => None,
+        };
+    }
+
+    /// An address led nowhere.
+    pub(super) fn handle_failure(&mut self, address: Address, error: DialError) {
+        self.attempts.insert(address, Some(error));
+    }
+
+    /// Whether to found the group: nobody but newcomers for a while, and none of them ranks higher.
+    pub(super) fn founds(&self, me: PeerId, priority: u16, now: Instant) -> bool {
+        let outranks =
+            |(peer, theirs): (&PeerId, &u16)| (priority, std::cmp::Reverse(me)) > (*theirs, std::cmp::Reverse(*peer));
+        self.alone_since.is_some_and(|since| since + ALONE <= now) && self.newcomers.iter().all(outranks)
+    }
+
+    /// What became of each address, once there is no more hope: time is up, or every address refused for good.
+    pub(super) fn failed(&self, now: Instant) -> Option<Vec<(Address, Option<DialError>)>> {
+        let nobody = self.newcomers.is_empty() && self.members.is_empty();
+        let is_final = |error: &Option<DialError>| error.as_ref().is_some_and(DialError::is_final);
+        let hopeless = nobody && self.attempts.values().all(is_final);
+        (hopeless || self.deadline <= now).then(|| self.attempts.clone().into_iter().collect())
+    }
+
+    pub(super) fn poll_timeout(&self) -> Instant {
+        let founding = self.alone_since.map(|since| since + ALONE);
+        founding.into_iter().fold(self.deadline.min(self.ask_at), Instant::min)
+    }
+}

@@ -1,0 +1,405 @@
+//! One member's mind (pure): election, what was said, the roster and requests, joined.
+//!
+//! Inputs come through `handle_*`, the commands of the member's owner among them; what is to be done comes out of
+//! [`Group::poll_output`]. Nothing here reads a clock, opens a socket or starts a task.
+//!
+//! A peer is a *partner* while it is both reachable and in the roster: only partners take part in elections and hear what is said.
+
+mod admission;
+mod commands;
+mod joining;
+mod private;
+mod requests;
+mod succession;
+mod talk;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use election::Bully;
+use history::{MessageId, Pool, Session};
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+use tracing::{trace, warn};
+use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
+use uuid::Uuid;
+
+use self::joining::Joining;
+use self::private::Privates;
+use self::requests::Requests;
+use crate::api::{Members, NameRefusal, RequestError};
+use crate::event::{Event, Leader, Member, Via};
+use crate::name::Name;
+use crate::presence::{Presence, Seen};
+use crate::roster::{Edit, Entry, Roster};
+use crate::timestamp::Timestamp;
+use crate::wire::{self, Incoming, Message};
+
+/// How often a random partner's roster is compared with one's own.
+const COMPARE: Duration = Duration::from_secs(1);
+
+/// A moment, on the clock that decides and on the one that is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Now {
+    pub(crate) instant: Instant,
+    pub(crate) wall: Timestamp,
+}
+
+/// What a mind is told when it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) me: PeerInfo,
+    pub(crate) name: Name,
+    /// Addresses to join through; none for a founder.
+    pub(crate) seeds: Vec<Address>,
+    pub(crate) join_timeout: Duration,
+    pub(crate) heartbeat: Duration,
+    pub(crate) timeout: Duration,
+    /// Two sessions: what is said to all, and what is said to one.
+    pub(crate) sessions: [Uuid; 2],
+    pub(crate) seed: u64,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(crate) enum Output {
+    /// Send a message to these peers.
+    Send(Vec<PeerId>, Box<Message>),
+    /// Tell the member's owner.
+    Event(Event),
+    /// Keep a link to a member.
+    Dial {
+        peer: PeerId,
+        address: Address,
+        /// Whether to dial at once, and not leave it to the other.
+        eager: bool,
+    },
+    /// This peer is a member, with these.
+    Admitted(Vec<Member>),
+    /// The leader refuses the name.
+    Refused(NameRefusal),
+    /// Nobody admitted this peer: what became of each address.
+    NotJoined(Vec<(Address, Option<DialError>)>),
+    /// What became of a private message.
+    Delivered(MessageId, bool),
+    /// The answer to a request for the members.
+    Members(u64, Result<Members, RequestError>),
+    /// Nothing more is to be waited for: say goodbye.
+    Depart,
+}
+
+/// Whether this peer is a member.
+#[derive(Clone, Debug)]
+enum Stage {
+    Joining(Box<Joining>),
+    Member,
+    /// Leaving; until then a successor is waited for.
+    Leaving(Instant),
+    Gone,
+}
+
+/// One member's mind.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    me: PeerInfo,
+    name: Name,
+    heartbeat: Duration,
+    timeout: Duration,
+    stage: Stage,
+    bully: Bully<PeerId>,
+    pool: Pool<PeerId>,
+    roster: Option<Roster>,
+    /// Edits made as the leader that are not told yet: those of one moment travel together.
+    edits: Vec<Edit>,
+    /// Who is to be welcomed with the next change.
+    welcomes: BTreeSet<PeerId>,
+    presence: Presence,
+    reachable: BTreeMap<PeerId, PeerInfo>,
+    /// The reachable members.
+    partners: BTreeSet<PeerId>,
+    /// Members that the mesh was told to keep a link to.
+    dialled: BTreeSet<PeerId>,
+    leader: Option<Leader>,
+    privates: Privates,
+    requests: Requests,
+    compare_at: Instant,
+    /// When a member that its leader's roster lacks asks to be admitted again.
+    rejoin_at: Option<Instant>,
+    random: SmallRng,
+    outputs: VecDeque<Output>,
+}
+
+impl Group {
+    /// A peer that wants to be a member; without anybody to join through, it founds a group at once.
+    pub(crate) fn new(settings: Settings, now: Now) -> Self {
+        let Settings { me, name, seeds, join_timeout, heartbeat, timeout, sessions, seed } = settings;
+        let config = election::Config { heartbeat, timeout, ..election::Config::default() };
+        let [said, private] = sessions.map(Session::new);
+        let mut group = Self {
+            bully: Bully::new(me.id, config, now.instant),
+            pool: Pool::new(said, history::Limits::default(), seed, now.instant),
+            presence: Presence::new(me.id, timeout * 3),
+            me,
+            name,
+            heartbeat,
+            timeout,
+            stage: Stage::Joining(Box::new(Joining::new(&seeds, join_timeout, now.instant))),
+            roster: None,
+            edits: Vec::new(),
+            welcomes: BTreeSet::new(),
+            reachable: BTreeMap::new(),
+            partners: BTreeSet::new(),
+            dialled: BTreeSet::new(),
+            leader: None,
+            privates: Privates::new(private),
+            requests: Requests::default(),
+            compare_at: now.instant + COMPARE,
+            rejoin_at: None,
+            random: SmallRng::seed_from_u64(seed),
+            outputs: VecDeque::new(),
+        };
+        if seeds.is_empty() {
+            group.found(now);
+        }
+        group
+    }
+
+    /// A peer can be reached.
+    pub(crate) fn handle_reachable(&mut self, peer: PeerInfo, now: Now) {
+        let id = peer.id;
+        self.reachable.insert(id, peer);
+        let seen = self.presence.handle_reachable(id);
+        self.tell_seen(seen);
+        self.bully.handle_reachable(id, now.instant);
+        self.match_partners(now);
+        self.send_private(id);
+        self.send_have(id);
+        self.settle(now);
+    }
+
+    /// A peer cannot be reached, or more is known of why.
+    pub(crate) fn handle_unreachable(&mut self, peer: PeerId, why: Unreachable, now: Now) {
+        self.reachable.remove(&peer);
+        if let Stage::Joining(joining) = &mut self.stage {
+            joining.handle_lost(peer, now.instant);
+        }
+        let seen = self.presence.handle_unreachable(peer, why, now.instant);
+        self.tell_seen(seen);
+        self.bully.handle_unreachable(peer, now.instant);
+        self.match_partners(now);
+        self.requests.handle_lost(peer);
+        for id in self.privates.handle_gone(peer) {
+            self.outputs.push_back(Output::Delivered(id, false));
+        }
+        self.settle(now);
+    }
+
+    /// An address to join through led nowhere.
+    pub(crate) fn handle_seed_failed(&mut self, address: Address, error: DialError, now: Now) {
+        if let Stage::Joining(joining) = &mut self.stage {
+            joining.handle_failure(address, error);
+            self.settle(now);
+        }
+    }
+
+    /// Frames from a reachable peer.
+    pub(crate) fn handle_frames(&mut self, from: PeerId, frames: Vec<Bytes>, now: Now) {
+        for frame in frames {
+            match wire::read_frame(frame) {
+                Ok(Incoming::Cast(bytes)) => self.handle_cast(from, bytes),
+                Ok(Incoming::Message(message)) => {
+                    trace!(%from, ?message, "received");
+                    self.handle_message(from, *message, now);
+                }
+                // A peer's bad input is not our error.
+                Err(error) => warn!(%from, %error, "a message that is none"),
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Time has passed. Calling early changes nothing.
+    pub(crate) fn handle_timeout(&mut self, now: Now) {
+        self.bully.handle_timeout(now.instant);
+        self.pool.handle_timeout(now.instant);
+        for id in self.privates.handle_timeout(now.instant) {
+            self.outputs.push_back(Output::Delivered(id, false));
+        }
+        for id in self.requests.handle_timeout(now.instant) {
+            self.outputs.push_back(Output::Members(id, Err(RequestError::NoLeader)));
+        }
+        for seen in self.presence.handle_timeout(now.instant) {
+            self.tell_seen(Some(seen));
+        }
+        self.pursue_membership(now);
+        self.drop_overdue(now);
+        if self.compare_at <= now.instant {
+            self.compare_at = now.instant + COMPARE;
+            if !self.partners.is_empty() {
+                let chosen = self.random.random_range(0..self.partners.len());
+                self.partners.iter().nth(chosen).copied().into_iter().for_each(|peer| self.send_have(peer));
+            }
+        }
+        self.settle(now);
+    }
+
+    /// The next moment at which something is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let stage = match &self.stage {
+            Stage::Joining(joining) => Some(joining.poll_timeout()),
+            Stage::Leaving(until) => Some(*until),
+            Stage::Member => self.rejoin_at,
+            Stage::Gone => return None,
+        };
+        let parts = [
+            stage,
+            Some(self.compare_at),
+            self.bully.poll_timeout(),
+            self.pool.poll_timeout(),
+            self.presence.poll_timeout(self.bully.is_leader()),
+            self.privates.poll_timeout(),
+            self.requests.poll_timeout(),
+        ];
+        parts.into_iter().flatten().min()
+    }
+
+    /// What is to be done next. Edits of the roster are told when nothing else waits, so that those of one moment travel together.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.publish_edits();
+        }
+        self.outputs.pop_front()
+    }
+
+    /// The peers that take part and can be reached.
+    pub(crate) fn partners(&self) -> Vec<PeerId> {
+        self.partners.iter().copied().collect()
+    }
+
+    /// Finds out anew who is a partner, and tells those parts that talk to partners only.
+    fn match_partners(&mut self, now: Now) {
+        let roster = self.roster.as_ref().filter(|_| self.is_member());
+        let is_partner = |peer: &&PeerId| roster.is_some_and(|roster| roster.contains(**peer));
+        let partners: BTreeSet<_> = self.reachable.keys().filter(is_partner).copied().collect();
+        for peer in self.partners.difference(&partners) {
+            self.pool.handle_unreachable(*peer, now.instant);
+        }
+        for peer in partners.difference(&self.partners) {
+            self.pool.handle_reachable(*peer, now.instant);
+        }
+        self.partners = partners;
+    }
+
+    fn is_member(&self) -> bool {
+        matches!(self.stage, Stage::Member | Stage::Leaving(_))
+    }
+
+    fn handle_message(&mut self, from: PeerId, message: Message, now: Now) {
+        if !self.reachable.contains_key(&from) {
+            return;
+        }
+        match message {
+            Message::Have(version) => self.handle_have(from, version, now),
+            Message::Pull => self.send_roster(from),
+            Message::Roster(roster) => self.handle_roster(from, roster, now),
+            Message::Change(change) => self.handle_change(from, &change, now),
+            Message::Join(join) => self.handle_join(from, join, now),
+            Message::Welcome(welcome) => self.handle_welcome(from, welcome, now),
+            Message::Refused(refusal) => {
+                if let Stage::Joining(_) = self.stage {
+                    self.stage = Stage::Gone;
+                    self.outputs.push_back(Output::Refused(refusal));
+                }
+            }
+            Message::Election(message) => self.bully.handle_message(from, message, now.instant),
+            Message::Pool(message) => {
+                if self.is_member() {
+                    self.pool.handle_message(from, message, now.instant);
+                }
+            }
+            Message::Private(line) => self.handle_private(from, line),
+            Message::PrivateAck(id) => {
+                if self.privates.handle_ack(from, id) {
+                    self.outputs.push_back(Output::Delivered(id, true));
+                }
+            }
+            Message::Request(id, request) => self.handle_request(from, id, request),
+            Message::Response(id, response) => self.handle_response(id, response),
+        }
+    }
+
+    /// After every input: what it moved in one part is carried to the others.
+    fn settle(&mut self, now: Now) {
+        self.pursue_membership(now);
+        self.drain(now);
+        self.ask_leader();
+        self.pursue_departure(now);
+    }
+
+    /// Takes out what election and pool have to send and to tell.
+    fn drain(&mut self, now: Now) {
+        while let Some(event) = self.bully.poll_event() {
+            self.handle_succession(event, now);
+        }
+        while let Some(transmit) = self.bully.poll_transmit() {
+            self.send(transmit.to, Message::Election(transmit.message));
+        }
+        while let Some(transmit) = self.pool.poll_transmit() {
+            self.transmit_said(transmit);
+        }
+        while let Some(event) = self.pool.poll_event() {
+            self.handle_said(event);
+        }
+    }
+
+    fn send(&mut self, to: PeerId, message: Message) {
+        self.outputs.push_back(Output::Send(vec![to], Box::new(message)));
+    }
+
+    fn send_to_reachable(&mut self, message: Message, but: &BTreeSet<PeerId>) {
+        let reachable: Vec<_> = self.reachable.keys().copied().filter(|peer| !but.contains(peer)).collect();
+        if !reachable.is_empty() {
+            self.outputs.push_back(Output::Send(reachable, Box::new(message)));
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.is_member() {
+            self.outputs.push_back(Output::Event(event));
+        }
+    }
+
+    fn tell_seen(&mut self, seen: impl IntoIterator<Item = Seen>) {
+        for seen in seen {
+            let event = match seen {
+                Seen::Joined(id) => {
+                    let Some(entry) = self.roster.as_ref().and_then(|roster| roster.entry(id)) else { continue };
+                    Event::Joined { id, name: entry.name.clone(), address: entry.address.clone(), via: Via::Peer }
+                }
+                Seen::Left(id, name, reason, detail) => Event::Left { id, name, reason, detail },
+                Seen::Renamed(id, from, to) => Event::Renamed { id, from, to },
+            };
+            self.tell(event);
+        }
+    }
+
+    fn member(&self, id: PeerId, entry: &Entry) -> Member {
+        Member {
+            id,
+            name: entry.name.clone(),
+            address: entry.address.clone(),
+            priority: entry.priority,
+            leader: self.leader.as_ref().is_some_and(|leader| leader.id == id),
+            joined_at: entry.joined_at,
+            via: Via::Peer,
+        }
+    }
+
+    /// A member's name, or its id where it is unknown.
+    fn name_of(&self, peer: PeerId) -> String {
+        let entry = self.roster.as_ref().and_then(|roster| roster.entry(peer));
+        let told = self.reachable.get(&peer).map(|info| &*info.name);
+        entry.map(|entry| entry.name.as_str()).or(told).map_or_else(|| peer.to_string(), ToOwned::to_owned)
+    }
+}

@@ -1,0 +1,75 @@
+//! Requests to the leader (pure): sent to whoever leads, again to each next one, until the deadline.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use transport::PeerId;
+
+use crate::wire::Request;
+
+/// How long an answer is waited for.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How many may wait for an answer; one more is answered as if there were no leader.
+const MOST: usize = 1024;
+
+#[derive(Clone, Debug)]
+struct Pending {
+    request: Request,
+    deadline: Instant,
+    asked: Option<PeerId>,
+}
+
+/// One's own requests that are not answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Requests {
+    pending: BTreeMap<u64, Pending>,
+}
+
+impl Requests {
+    /// Takes a request; `false` if too many wait.
+    pub(super) fn add(&mut self, id: u64, request: Request, now: Instant) -> bool {
+        let room = self.pending.len() < MOST;
+        if room {
+            self.pending.insert(id, Pending { request, deadline: now + LIMIT, asked: None });
+        }
+        room
+    }
+
+    /// What is to be sent to the leader: everything that it was not asked yet.
+    pub(super) fn for_leader(&mut self, leader: PeerId) -> Vec<(u64, Request)> {
+        let unasked = self.pending.iter_mut().filter(|(_, pending)| pending.asked != Some(leader));
+        unasked
+            .map(|(id, pending)| {
+                pending.asked = Some(leader);
+                (*id, pending.request.clone())
+            })
+            .collect()
+    }
+
+    /// A peer is lost: what it was asked is asked again, if it comes back as the leader.
+    pub(super) fn handle_lost(&mut self, peer: PeerId) {
+        for pending in self.pending.values_mut().filter(|pending| pending.asked == Some(peer)) {
+            pending.asked = None;
+        }
+    }
+
+    /// An answer came. Whether it was waited for.
+    pub(super) fn handle_answer(&mut self, id: u64) -> bool {
+        self.pending.remove(&id).is_some()
+    }
+
+    /// What was not answered in time.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<u64> {
+        let late = self.pending.iter().filter(|(_, pending)| pending.deadline <= now);
+        let late: Vec<_> = late.map(|(id, _)| *id).collect();
+        for id in &late {
+            self.pending.remove(id);
+        }
+        late
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.pending.values().map(|pending| pending.deadline).min()
+    }
+}

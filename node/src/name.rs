@@ -1,0 +1,140 @@
+//! Names: 1 to 32 characters, unique in the group without regard to case.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::text;
+
+/// A member's name, as given.
+///
+/// Two names are the same when their [`Name::key`]s are; `Eq` compares them as given.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+/// Why a text is not a name.
+#[derive(Clone, PartialEq, Eq, Debug, Error, Serialize, Deserialize)]
+pub enum NameError {
+    /// There is nothing in it.
+    #[error("a name has at least one character")]
+    Empty,
+    /// It has more characters than [`Name::MAX_CHARS`].
+    #[error("a name has at most {max} characters, this one has {0}", max = Name::MAX_CHARS)]
+    TooLong(usize),
+    /// It has white space.
+    #[error("a name has no white space")]
+    WhiteSpace,
+    /// It has characters that act unseen.
+    #[error("a name has no control characters")]
+    Control,
+    /// It begins like a command.
+    #[error("a name does not start with `@`")]
+    At,
+}
+
+impl Name {
+    /// The longest name, in characters.
+    pub const MAX_CHARS: usize = 32;
+
+    /// The name as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What names are compared by: lower case, by Unicode's rules.
+    pub fn key(&self) -> String {
+        Self::key_of(&self.0)
+    }
+
+    /// The key that a name typed by somebody is looked up by.
+    pub fn key_of(text: &str) -> String {
+        text.to_lowercase()
+    }
+
+    /// The name with a number behind it, cut so that it stays a name: `Bob-2`.
+    pub fn numbered(&self, number: u64) -> Self {
+        let suffix = format!("-{number}");
+        let kept = Self::MAX_CHARS.saturating_sub(suffix.chars().count());
+        Self(self.0.chars().take(kept).chain(suffix.chars()).collect())
+    }
+}
+
+impl FromStr for Name {
+    type Err = NameError;
+
+    fn from_str(given: &str) -> Result<Self, NameError> {
+        let chars = given.chars().count();
+        if chars == 0 {
+            Err(NameError::Empty)
+        } else if chars > Self::MAX_CHARS {
+            Err(NameError::TooLong(chars))
+        } else if given.chars().any(char::is_whitespace) {
+            Err(NameError::WhiteSpace)
+        } else if given.chars().any(text::acts_unseen) {
+            Err(NameError::Control)
+        } else if given.starts_with('@') {
+            Err(NameError::At)
+        } else {
+            Ok(Self(given.to_owned()))
+        }
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = NameError;
+
+    fn try_from(given: String) -> Result<Self, NameError> {
+        given.parse()
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_name_is_told_why() {
+        for (given, error) in [
+            ("", NameError::Empty),
+            (&*"x".repeat(33), NameError::TooLong(33)),
+            ("a b", NameError::WhiteSpace),
+            ("a\u{a0}b", NameError::WhiteSpace),
+            ("a\x07", NameError::Control),
+            ("a\u{202e}", NameError::Control),
+            ("@bob", NameError::At),
+        ] {
+            assert_eq!(given.parse::<Name>(), Err(error), "{given:?}");
+        }
+        for good in ["x", "bob@home", &*"é".repeat(32)] {
+            assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn names_are_compared_without_regard_to_case() {
+        let (a, b): (Name, Name) = ("Ärger".parse().unwrap(), "äRGER".parse().unwrap());
+        assert!(a != b && a.key() == b.key());
+    }
+
+    #[test]
+    fn a_numbered_name_is_still_a_name() {
+        let name: Name = "é".repeat(32).parse().unwrap();
+        assert_eq!(name.numbered(12).as_str(), format!("{}-12", "é".repeat(29)));
+        assert!(name.numbered(u64::MAX).as_str().parse::<Name>().is_ok());
+    }
+}

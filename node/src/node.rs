@@ -1,0 +1,217 @@
+//! A running member, as a program holds it.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_channel::Sender;
+use bytes::Bytes;
+use futures::channel::oneshot;
+use history::MessageId;
+use transport::{Address, Incarnation, Mesh, PeerId, runtime};
+use uuid::Uuid;
+
+use crate::api::{CastError, Delivery, Ended, Members, MsgError, RequestError, SayError, StartError, Status};
+use crate::config::Config;
+use crate::driver::{Command, Driver, Talk};
+use crate::event::{Leader, Member};
+use crate::group::{Group, Now, Settings};
+use crate::mailbox::{Events, mailbox};
+use crate::name::Name;
+use crate::text;
+use crate::wire;
+
+/// How much may wait to be said or cast before `say` and `cast` wait.
+const TALK_QUEUE: usize = 1024;
+
+/// How many commands may wait before their callers do.
+const COMMAND_QUEUE: usize = 256;
+
+/// A running member. Clones are the same member; it leaves when it is told to, or when the last one is dropped.
+#[derive(Clone, Debug)]
+pub struct Node {
+    about: Arc<About>,
+    commands: Sender<Command>,
+    talk: Sender<Talk>,
+}
+
+/// What does not change while it runs.
+#[derive(Debug)]
+struct About {
+    id: PeerId,
+    name: Name,
+    address: Address,
+    group: String,
+    admitted_with: Vec<Member>,
+}
+
+impl Node {
+    /// The most bytes that can be cast at once.
+    pub const MAX_CAST_BYTES: usize = text::MAX_TEXT_BYTES;
+
+    /// Starts a member. Resolves when it is admitted to the group, or leads one of its own. Dropping the future abandons
+    /// the attempt.
+    ///
+    /// The first events are [`Event::Joined`](crate::Event::Joined) for oneself, then
+    /// [`Event::Leader`](crate::Event::Leader).
+    ///
+    /// # Errors
+    ///
+    /// A setting that makes no sense, a port that cannot be listened on, a name that is refused, nobody to join. Nothing
+    /// of it is left running.
+    pub async fn start(config: Config) -> Result<(Self, Events), StartError> {
+        config.validate()?;
+        let Config { name, leaders, group, .. } = config.clone();
+        let (mesh, links) = Mesh::listen(mesh_config(&config)).await.map_err(StartError::Listen)?;
+        let settings = Settings {
+            me: mesh.me().clone(),
+            name: name.clone(),
+            seeds: leaders.clone(),
+            join_timeout: config.join_timeout,
+            heartbeat: config.heartbeat,
+            timeout: config.timeout,
+            sessions: [Uuid::now_v7(), Uuid::now_v7()],
+            seed: rand::random(),
+        };
+        let mind = Group::new(settings, now());
+        for address in leaders {
+            mesh.add_seed(address);
+        }
+        let (command_sender, commands) = async_channel::bounded(COMMAND_QUEUE);
+        let (talk_sender, talk) = async_channel::bounded(TALK_QUEUE);
+        let (outbox, events) = mailbox();
+        let (started, start) = oneshot::channel();
+        let me = mesh.me().clone();
+        let driver = Driver::new(mesh, links, mind, outbox, commands, talk, &config, started);
+        runtime::spawn(driver.run());
+        let admitted_with = start.await.unwrap_or(Err(StartError::Interrupted))?;
+        let about = About { id: me.id, name, address: me.address, group, admitted_with };
+        Ok((Self { about: Arc::new(about), commands: command_sender, talk: talk_sender }, events))
+    }
+
+    /// This member's identity.
+    pub fn id(&self) -> PeerId {
+        self.about.id
+    }
+
+    /// The name it was admitted under. Where two groups meet it may be renamed: see [`Event::Renamed`](crate::Event::Renamed).
+    pub fn name(&self) -> &Name {
+        &self.about.name
+    }
+
+    /// Where others dial it.
+    pub fn address(&self) -> &Address {
+        &self.about.address
+    }
+
+    /// The group's name.
+    pub fn group(&self) -> &str {
+        &self.about.group
+    }
+
+    /// The members at the moment of admission, oneself included, the oldest first.
+    pub fn admitted_with(&self) -> &[Member] {
+        &self.about.admitted_with
+    }
+
+    /// Says something to everyone: at once to all that can be reached, and to those that cannot as soon as they can be.
+    ///
+    /// Resolves when it is on its way. While some member's queue is full it waits for that, for `timeout` at most.
+    ///
+    /// # Errors
+    ///
+    /// The text is empty or longer than 65,535 bytes, or the member has left. Nobody heard any of it.
+    pub async fn say(&self, text: &str) -> Result<MessageId, SayError> {
+        text::check(text)?;
+        let (reply, said) = oneshot::channel();
+        let talk = Talk::Say { text: text.to_owned(), reply };
+        self.talk.send(talk).await.map_err(|_| Ended)?;
+        Ok(said.await.map_err(|_| Ended)?)
+    }
+
+    /// Says something to one member alone. Resolves when its peer has acknowledged it, or when it is known or likely
+    /// (after 5 s) not to have got it.
+    ///
+    /// # Errors
+    ///
+    /// There is no such member, the text is empty or too long, or this member has left.
+    pub async fn msg(&self, to: &str, text: &str) -> Result<Delivery, MsgError> {
+        text::check(text)?;
+        let (to, text) = (to.to_owned(), text.to_owned());
+        self.ask(|reply| Command::Msg { to, text, reply }).await?
+    }
+
+    /// Sends bytes to every member that can be reached, at most once, kept nowhere: for programs that want speed and no
+    /// history. In order per sender.
+    ///
+    /// While some member's queue is full it waits for that, for `timeout` at most: then that member's link is taken down.
+    ///
+    /// # Errors
+    ///
+    /// More than [`Node::MAX_CAST_BYTES`], or the member has left.
+    pub async fn cast(&self, bytes: Bytes) -> Result<(), CastError> {
+        if bytes.len() > Self::MAX_CAST_BYTES {
+            return Err(CastError::TooLong(bytes.len()));
+        }
+        let frame = wire::cast_frame(&bytes);
+        Ok(self.talk.send(Talk::Cast(frame)).await.map_err(|_| Ended)?)
+    }
+
+    /// The members, from the leader.
+    ///
+    /// # Errors
+    ///
+    /// No leader answered within 5 s, or this member has left.
+    pub async fn members(&self) -> Result<Members, RequestError> {
+        self.ask(Command::Members).await?
+    }
+
+    /// Who leads, as far as this peer knows.
+    ///
+    /// # Errors
+    ///
+    /// This member has left.
+    pub async fn leader(&self) -> Result<Option<Leader>, Ended> {
+        self.ask(Command::Leader).await
+    }
+
+    /// This peer as it stands.
+    ///
+    /// # Errors
+    ///
+    /// This member has left.
+    pub async fn status(&self) -> Result<Status, Ended> {
+        self.ask(Command::Status).await
+    }
+
+    /// Leaves the group, in 2 s at most. A leader hands over first. The stream of events ends with
+    /// [`Event::Bye`](crate::Event::Bye).
+    pub async fn leave(&self) {
+        // Ended already: that is what was wanted.
+        let _ = self.ask(Command::Leave).await;
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Ended> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| Ended)?;
+        answer.await.map_err(|_| Ended)
+    }
+}
+
+fn mesh_config(config: &Config) -> transport::Config {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    transport::Config {
+        listen: (config.bind, config.port).into(),
+        advertise: config.advertise.clone(),
+        group: config.group.clone(),
+        incarnation: Incarnation(u64::try_from(since_1970.as_micros()).unwrap_or(u64::MAX)),
+        priority: config.priority,
+        heartbeat: config.heartbeat,
+        timeout: config.timeout,
+        ..transport::Config::new(config.name.as_str())
+    }
+}
+
+/// The time, on both clocks.
+pub(crate) fn now() -> Now {
+    Now { instant: std::time::Instant::now(), wall: SystemTime::now().into() }
+}

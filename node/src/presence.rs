@@ -1,0 +1,180 @@
+//! Which members are here (pure).
+//!
+//! Being in the roster is the leader's word; being here is what this peer sees. A member that cannot be reached is at
+//! once announced as leaving and hidden from lists; whether it keeps its seniority is decided later, by the leader.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use transport::{PeerId, Unreachable};
+
+use crate::event::LeftReason;
+use crate::name::Name;
+use crate::roster::Roster;
+
+/// After its process is known to be gone, a member is dropped as soon as the links of all others must have ended too.
+const GONE_GRACE: Duration = Duration::from_millis(300);
+
+/// A member that is merely silent is given this long to come back with its seniority.
+const SILENT_GRACE: Duration = Duration::from_secs(5);
+
+/// In a group of two the other has nobody to speak for it.
+const SILENT_GRACE_OF_TWO: Duration = Duration::from_secs(10);
+
+/// What this peer sees of one member.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sight {
+    /// Just admitted; its link is on its way until then.
+    Expected(Instant),
+    /// Reachable.
+    Here,
+    /// Unreachable since, and why.
+    Absent(Instant, Unreachable),
+}
+
+/// What became visible.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Seen {
+    /// A member is here.
+    Joined(PeerId),
+    /// A member is here no longer. The name, because the roster may have dropped it.
+    Left(PeerId, Name, LeftReason, String),
+    /// A member's name changed.
+    Renamed(PeerId, Name, Name),
+}
+
+/// What this peer sees of each member of the roster but itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Presence {
+    me: PeerId,
+    /// How long an admitted member's link may take to come up.
+    expectation: Duration,
+    members: BTreeMap<PeerId, (Name, Sight)>,
+}
+
+impl Presence {
+    pub(crate) fn new(me: PeerId, expectation: Duration) -> Self {
+        Self { me, expectation, members: BTreeMap::new() }
+    }
+
+    /// The roster changed. `reachable` tells whom this peer can reach, `absent` whom the leader could not.
+    pub(crate) fn handle_roster(
+        &mut self,
+        roster: &Roster,
+        reachable: impl Fn(PeerId) -> bool,
+        absent: &[PeerId],
+        now: Instant,
+    ) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        let dropped: Vec<_> = self.members.keys().filter(|peer| !roster.contains(**peer)).copied().collect();
+        for peer in dropped {
+            if let Some((name, sight)) = self.members.remove(&peer)
+                && sight.is_here()
+            {
+                seen.push(Seen::Left(peer, name, LeftReason::Failed, "the leader dropped it".into()));
+            }
+        }
+        for (peer, entry) in roster.members().filter(|(peer, _)| *peer != self.me) {
+            if let Some((name, _)) = self.members.get_mut(&peer) {
+                if *name != entry.name {
+                    let before = std::mem::replace(name, entry.name.clone());
+                    seen.push(Seen::Renamed(peer, before, entry.name.clone()));
+                }
+                continue;
+            }
+            let sight = if reachable(peer) {
+                Sight::Here
+            } else if absent.contains(&peer) {
+                Sight::Absent(now, Unreachable::Silent)
+            } else {
+                Sight::Expected(now + self.expectation)
+            };
+            self.members.insert(peer, (entry.name.clone(), sight));
+            if sight.is_here() {
+                seen.push(Seen::Joined(peer));
+            }
+        }
+        seen
+    }
+
+    /// A peer can be reached.
+    pub(crate) fn handle_reachable(&mut self, peer: PeerId) -> Option<Seen> {
+        let (_, sight) = self.members.get_mut(&peer)?;
+        let before = std::mem::replace(sight, Sight::Here);
+        (!before.is_here()).then_some(Seen::Joined(peer))
+    }
+
+    /// A peer cannot be reached, or more is known of why.
+    pub(crate) fn handle_unreachable(&mut self, peer: PeerId, why: Unreachable, now: Instant) -> Option<Seen> {
+        let (name, sight) = self.members.get_mut(&peer)?;
+        let since = match *sight {
+            // Nothing worse can be known of it.
+            Sight::Absent(_, Unreachable::Gone | Unreachable::Left) => return None,
+            Sight::Absent(since, _) => since,
+            Sight::Here | Sight::Expected(_) => now,
+        };
+        let before = std::mem::replace(sight, Sight::Absent(since, why));
+        let reason = if why == Unreachable::Left { LeftReason::Left } else { LeftReason::Failed };
+        before.is_here().then(|| Seen::Left(peer, name.clone(), reason, why.to_string()))
+    }
+
+    /// Members whose link never came up are given up.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        for (peer, (name, sight)) in &mut self.members {
+            if matches!(*sight, Sight::Expected(until) if until <= now) {
+                *sight = Sight::Absent(now, Unreachable::Silent);
+                let why = "its link never came up".into();
+                seen.push(Seen::Left(*peer, name.clone(), LeftReason::Failed, why));
+            }
+        }
+        seen
+    }
+
+    /// The members that a leader is to drop.
+    pub(crate) fn overdue(&self, now: Instant) -> Vec<PeerId> {
+        let due = |peer: &PeerId| self.drop_at(*peer).is_some_and(|due| due <= now);
+        self.members.keys().copied().filter(due).collect()
+    }
+
+    /// The next moment at which something is due; drops are due at a leader only.
+    pub(crate) fn poll_timeout(&self, leading: bool) -> Option<Instant> {
+        let due = |(peer, (_, sight)): (&PeerId, &(Name, Sight))| match sight {
+            Sight::Expected(until) => Some(*until),
+            Sight::Absent(..) if leading => self.drop_at(*peer),
+            _ => None,
+        };
+        self.members.iter().filter_map(due).min()
+    }
+
+    /// Whether a member is shown in lists: reachable, just admitted, or oneself.
+    pub(crate) fn is_here(&self, peer: PeerId) -> bool {
+        peer == self.me || self.members.get(&peer).is_some_and(|(_, sight)| sight.is_here())
+    }
+
+    /// Whether a member's process is known to be gone.
+    pub(crate) fn is_gone(&self, peer: PeerId) -> bool {
+        matches!(self.members.get(&peer), Some((_, Sight::Absent(_, Unreachable::Gone | Unreachable::Left))))
+    }
+
+    /// The members that are not here.
+    pub(crate) fn absent(&self) -> Vec<PeerId> {
+        self.members.iter().filter(|(_, (_, sight))| !sight.is_here()).map(|(peer, _)| *peer).collect()
+    }
+
+    fn drop_at(&self, peer: PeerId) -> Option<Instant> {
+        let Sight::Absent(since, why) = self.members.get(&peer)?.1 else { return None };
+        let silent = if self.members.len() == 1 { SILENT_GRACE_OF_TWO } else { SILENT_GRACE };
+        Some(match why {
+            Unreachable::Left => since,
+            Unreachable::Gone => since + GONE_GRACE,
+            _ => since + silent,
+        })
+    }
+}
+
+impl Sight {
+    fn is_here(self) -> bool {
+        !matches!(self, Self::Absent(..))
+    }
+}
