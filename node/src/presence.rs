@@ -30,6 +30,8 @@ enum Sight {
     Here,
     /// Unreachable since, and why.
     Absent(Instant, Unreachable),
+    /// Reachable, but not in the roster: until then its leader may take it in, as happens where two groups meet.
+    Unlisted(Instant),
 }
 
 /// What became visible.
@@ -66,16 +68,23 @@ impl Presence {
         now: Instant,
     ) -> Vec<Seen> {
         let mut seen = Vec::new();
-        let dropped: Vec<_> = self.members.keys().filter(|peer| !roster.contains(**peer)).copied().collect();
-        for peer in dropped {
-            if let Some((name, sight)) = self.members.remove(&peer)
-                && sight.is_here()
-            {
-                seen.push(Seen::Left(peer, name, LeftReason::Failed, "the leader dropped it".into()));
+        self.members.retain(|peer, (name, sight)| {
+            if roster.contains(*peer) {
+                return true;
             }
-        }
+            if reachable(*peer) {
+                let until = now + self.expectation;
+                *sight = if let Sight::Unlisted(_) = *sight { *sight } else { Sight::Unlisted(until) };
+            } else if sight.is_here() {
+                seen.push(Seen::Left(*peer, name.clone(), LeftReason::Failed, "the leader dropped it".into()));
+            }
+            matches!(sight, Sight::Unlisted(_))
+        });
         for (peer, entry) in roster.members().filter(|(peer, _)| *peer != self.me) {
-            if let Some((name, _)) = self.members.get_mut(&peer) {
+            if let Some((name, sight)) = self.members.get_mut(&peer) {
+                if let Sight::Unlisted(_) = sight {
+                    *sight = Sight::Here;
+                }
                 if *name != entry.name {
                     let before = std::mem::replace(name, entry.name.clone());
                     seen.push(Seen::Renamed(peer, before, entry.name.clone()));
@@ -111,23 +120,31 @@ impl Presence {
             // Nothing worse can be known of it.
             Sight::Absent(_, Unreachable::Gone | Unreachable::Left) => return None,
             Sight::Absent(since, _) => since,
-            Sight::Here | Sight::Expected(_) => now,
+            Sight::Here | Sight::Expected(_) | Sight::Unlisted(_) => now,
         };
         let before = std::mem::replace(sight, Sight::Absent(since, why));
         let reason = if why == Unreachable::Left { LeftReason::Left } else { LeftReason::Failed };
         before.is_here().then(|| Seen::Left(peer, name.clone(), reason, why.to_string()))
     }
 
-    /// Members whose link never came up are given up.
+    /// Members whose link never came up are given up, and those that no leader takes in.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Seen> {
         let mut seen = Vec::new();
-        for (peer, (name, sight)) in &mut self.members {
-            if matches!(*sight, Sight::Expected(until) if until <= now) {
+        let mut leaves = |peer: &PeerId, name: &Name, why: &str| {
+            seen.push(Seen::Left(*peer, name.clone(), LeftReason::Failed, why.into()));
+        };
+        self.members.retain(|peer, (name, sight)| match *sight {
+            Sight::Expected(until) if until <= now => {
                 *sight = Sight::Absent(now, Unreachable::Silent);
-                let why = "its link never came up".into();
-                seen.push(Seen::Left(*peer, name.clone(), LeftReason::Failed, why));
+                leaves(peer, name, "its link never came up");
+                true
             }
-        }
+            Sight::Unlisted(until) if until <= now => {
+                leaves(peer, name, "the leader dropped it");
+                false
+            }
+            _ => true,
+        });
         seen
     }
 
@@ -140,7 +157,7 @@ impl Presence {
     /// The next moment at which something is due; drops are due at a leader only.
     pub(crate) fn poll_timeout(&self, leading: bool) -> Option<Instant> {
         let due = |(peer, (_, sight)): (&PeerId, &(Name, Sight))| match sight {
-            Sight::Expected(until) => Some(*until),
+            Sight::Expected(until) | Sight::Unlisted(until) => Some(*until),
             Sight::Absent(..) if leading => self.drop_at(*peer),
             _ => None,
         };

@@ -147,3 +147,161 @@ pub(crate) fn read_frame(mut frame: Bytes) -> Result<Incoming, DecodeError> {
         None => Err(DecodeError::FrameLength(0)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::roster::Edit;
+
+    fn peer() -> PeerId {
+        PeerId::new(Uuid::from_u128(0x0a))
+    }
+
+    fn epoch() -> election::Epoch<PeerId> {
+        election::Epoch { counter: 2, leader: peer() }
+    }
+
+    fn rank() -> election::Rank<PeerId> {
+        election::Rank { priority: 3, seniority: 4, peer: peer() }
+    }
+
+    fn said() -> MessageId {
+        MessageId { session: history::Session::new(Uuid::from_u128(0x0b)), number: 5 }
+    }
+
+    fn roster() -> Roster {
+        let mut roster = Roster::new(epoch(), Timestamp::from_millis(6));
+        let entry = roster.next_entry("al".parse().unwrap(), "h:9".parse().unwrap(), 3, Timestamp::from_millis(7));
+        roster.make(&Edit::Admit(peer(), entry));
+        roster
+    }
+
+    /// Every message, and its bytes as documented in `docs/protocol.md`.
+    fn golden() -> Vec<(Message, String)> {
+        let id = |n: u8| format!("0000000000000010{:032x}", n);
+        let number = |n: u64| format!("{n:016x}");
+        let text = |text: &str| {
+            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            format!("{}{hex}", number(text.len() as u64))
+        };
+        let (a, b) = (id(0x0a), id(0x0b));
+        let epoch_hex = format!("{}{a}", number(2));
+        let version_hex = format!("{epoch_hex}{}", number(0));
+        let rank_hex = format!("0003{}{a}", number(4));
+        let entry_hex = format!("{}{}0003{}{}", text("al"), text("h:9"), number(1), number(7));
+        let roster_hex = format!("{version_hex}{}{}{}{a}{entry_hex}", number(6), number(2), number(1));
+        let said_hex = format!("{b}{}", number(5));
+        let join = Join { name: "al".parse().unwrap(), address: "h:9".parse().unwrap(), priority: 3, member: true };
+        let change = {
+            let mut roster = roster();
+            let entry = roster.entry(peer()).unwrap().clone();
+            roster.commit(vec![Edit::Admit(peer(), entry), Edit::Drop(peer())])
+        };
+        let change_hex =
+            format!("{version_hex}{epoch_hex}{}{}{}00000000{a}{entry_hex}00000001{a}", number(1), number(6), number(2));
+        let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline: Baseline::default() };
+        let line = PrivateLine {
+            id: said(),
+            from: "al".parse().unwrap(),
+            to: "bo".parse().unwrap(),
+            sent_at: Timestamp::from_millis(8),
+            text: "Hi".into(),
+        };
+        let line_hex = format!("{said_hex}{}{}{}{}", text("al"), text("bo"), number(8), text("Hi"));
+        let members = Response::Members(roster().version, vec![(peer(), roster().entry(peer()).unwrap().clone())]);
+        let mut all = vec![
+            (Message::Have(None), "0000000000".into()),
+            (Message::Have(Some(roster().version)), format!("0000000001{version_hex}")),
+            (Message::Pull, "00000001".into()),
+            (Message::Roster(roster()), format!("00000002{roster_hex}")),
+            (Message::Change(change), format!("00000003{change_hex}")),
+            (Message::Join(join), format!("00000004{}{}000301", text("al"), text("h:9"))),
+            (Message::Welcome(welcome), format!("00000005{roster_hex}{}{a}{}{}", number(1), number(0), number(0))),
+            (Message::Refused(NameRefusal::InUse), "0000000600000000".into()),
+            (Message::Refused(NameRefusal::Invalid(crate::name::NameError::At)), "000000060000000100000004".into()),
+            (Message::Private(line), format!("00000009{line_hex}")),
+            (Message::PrivateAck(said()), format!("0000000a{said_hex}")),
+            (Message::Request(1, Request::Members), format!("0000000b{}00000000", number(1))),
+            (
+                Message::Response(1, members),
+                format!("0000000c{}00000000{version_hex}{}{a}{entry_hex}", number(1), number(1)),
+            ),
+        ];
+        all.extend(
+            golden_elections(&epoch_hex, &rank_hex, &a)
+                .map(|(m, hex)| (Message::Election(m), format!("00000007{hex}"))),
+        );
+        all.extend(golden_lines(&said_hex, &b).map(|(m, hex)| (Message::Pool(m), format!("00000008{hex}"))));
+        all
+    }
+
+    fn golden_elections(epoch_hex: &str, rank_hex: &str, a: &str) -> [(election::Message<PeerId>, String); 5] {
+        use election::Message as M;
+        let answer = M::Answer { rank: rank(), leader: Some(peer()), epoch: Some(epoch()), age: Duration::new(1, 2) };
+        let heartbeat = M::Heartbeat { epoch: epoch(), rank: rank(), weight: 8, sequence: 9 };
+        [
+            (M::Election { rank: rank(), take_over: true }, format!("00000000{rank_hex}01")),
+            (answer, format!("00000001{rank_hex}01{a}01{epoch_hex}000000000000000100000002")),
+            (M::Coordinator { epoch: epoch(), rank: rank() }, format!("00000002{epoch_hex}{rank_hex}")),
+            (heartbeat, format!("00000003{epoch_hex}{rank_hex}000000080000000000000009")),
+            (M::Yield { epoch: epoch() }, format!("00000004{epoch_hex}")),
+        ]
+    }
+
+    fn golden_lines(said_hex: &str, b: &str) -> [(history::Message, String); 4] {
+        use history::Message as M;
+        let session = said().session;
+        let number = |n: u64| format!("{n:016x}");
+        let say =
+            history::Say { id: said(), lamport: 6, after: None, heads: vec![said()], body: Bytes::from_static(b"Hi") };
+        let range = history::Range { session, lo: 1, hi: 2, lamport: 3 };
+        let range_hex = format!("{b}{}{}{}", number(1), number(2), number(3));
+        [
+            (M::Say(say), format!("00000000{said_hex}{}00{}{said_hex}{}4869", number(6), number(1), number(2))),
+            (M::Digest { ranges: vec![range], reply: true }, format!("00000001{}{range_hex}01", number(1))),
+            (
+                M::Pull { wants: vec![history::Want { session, from: 7 }] },
+                format!("00000002{}{b}{}", number(1), number(7)),
+            ),
+            (M::Rest { ranges: vec![range] }, format!("00000003{}{range_hex}", number(1))),
+        ]
+    }
+
+    #[test]
+    fn every_message_has_its_golden_bytes_and_comes_back_as_it_was() {
+        for (message, golden) in golden() {
+            let frame = message.to_frame().unwrap();
+            let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hex, format!("00{golden}"), "{message:?}");
+            match read_frame(Bytes::from(frame)).unwrap() {
+                Incoming::Message(read) => assert_eq!(*read, message),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_cast_is_its_bytes_behind_one() {
+        let frame = cast_frame(b"Hi");
+        assert_eq!(frame, b"\x01Hi");
+        assert!(matches!(read_frame(frame.into()).unwrap(), Incoming::Cast(bytes) if bytes == "Hi"));
+    }
+
+    #[test]
+    fn what_is_no_message_is_an_error() {
+        for frame in [&b""[..], b"\x02", b"\x00", b"\x00\0\0\0\x63", b"\x00\0\0\0\x01\0"] {
+            assert!(read_frame(Bytes::copy_from_slice(frame)).is_err(), "{frame:?}");
+        }
+        // A name that is none, and an address without a port, are refused while they are read.
+        let join = |name: &str, address: &str| {
+            let frame = transport::encode(&(MESSAGE, 4u32, name, address, 0u16, false)).unwrap();
+            read_frame(frame.into())
+        };
+        assert!(join("al", "h:9").is_ok());
+        assert!(join("a b", "h:9").is_err() && join("al", "h").is_err());
+    }
+}

@@ -65,7 +65,13 @@ impl Group {
             }
         } else if newer {
             debug!(%from, version = ?roster.version, "roster");
+            let before = self.roster.as_ref().map(|roster| roster.version.epoch);
+            let another = before.is_some_and(|epoch| epoch != roster.version.epoch);
             self.replace_roster(roster, &[], now);
+            if another && self.is_member() {
+                // Whoever followed the leader before may not be able to reach this one, or know of it, yet.
+                self.reachable.keys().copied().collect::<Vec<_>>().into_iter().for_each(|peer| self.send_have(peer));
+            }
         }
     }
 
@@ -270,7 +276,12 @@ impl Group {
         let mut taken = false;
         for (peer, entry) in theirs.by_seniority() {
             let Some(roster) = &self.roster else { return };
-            if roster.contains(peer) || !self.reachable.contains_key(&peer) {
+            if roster.contains(peer) {
+                continue;
+            }
+            if !self.reachable.contains_key(&peer) {
+                // It asks for itself, once it is linked.
+                self.outputs.push_back(Output::Dial { peer, address: entry.address.clone(), eager: true });
                 continue;
             }
             let name = roster.free_name(&entry.name, peer);

@@ -12,6 +12,8 @@ mod private;
 mod requests;
 mod succession;
 mod talk;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};

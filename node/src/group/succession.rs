@@ -84,6 +84,8 @@ impl Group {
     pub(super) fn become_member(&mut self, now: Now) {
         self.stage = Stage::Member;
         self.compare_at = now.instant + super::COMPARE;
+        // There is no log to catch up with: whoever is a member may lead.
+        self.bully.handle_caught_up(true, now.instant);
     }
 
     /// Tells the owner that this peer is a member, and of its own joining.
