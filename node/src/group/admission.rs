@@ -63,6 +63,9 @@ impl Group {
             if !newer {
                 self.take_in(&roster, now);
             }
+        } else if newer && self.is_ahead(roster.version) {
+            // Its leader shows itself as soon as it is linked; until then this roster tells only whom to dial.
+            self.dial_strangers(&roster);
         } else if newer {
             debug!(%from, version = ?roster.version, "roster");
             let before = self.roster.as_ref().map(|roster| roster.version.epoch);
@@ -80,11 +83,25 @@ impl Group {
         if self.bully.is_leader() {
             return;
         }
-        let followed = self.roster.as_mut().is_some_and(|roster| roster.follow(change));
+        let followed = !self.is_ahead(change.to) && self.roster.as_mut().is_some_and(|roster| roster.follow(change));
         if followed {
             self.handle_roster_changed(&[], now);
         } else if self.roster.as_ref().is_none_or(|roster| change.to > roster.version) {
             self.send(from, Message::Pull);
+        }
+    }
+
+    /// Whether a roster belongs to an epoch that this member has not heard of from its leader. Taken over, it would
+    /// stand in the way of the leader that it does follow, whose own rosters are lesser.
+    fn is_ahead(&self, version: RosterVersion) -> bool {
+        self.is_member() && Some(version.epoch) > self.bully.epoch()
+    }
+
+    fn dial_strangers(&mut self, roster: &Roster) {
+        for (peer, entry) in roster.members() {
+            if peer != self.me.id && !self.reachable.contains_key(&peer) {
+                self.outputs.push_back(Output::Dial { peer, address: entry.address.clone(), eager: true });
+            }
         }
     }
 
@@ -274,14 +291,14 @@ impl Group {
     /// clash: two groups have met, and nobody is thrown out.
     fn take_in(&mut self, theirs: &Roster, now: Now) {
         let mut taken = false;
+        // Those that are not linked yet ask for themselves when they are.
+        self.dial_strangers(theirs);
         for (peer, entry) in theirs.by_seniority() {
             let Some(roster) = &self.roster else { return };
             if roster.contains(peer) {
                 continue;
             }
             if !self.reachable.contains_key(&peer) {
-                // It asks for itself, once it is linked.
-                self.outputs.push_back(Output::Dial { peer, address: entry.address.clone(), eager: true });
                 continue;
             }
             let name = roster.free_name(&entry.name, peer);
