@@ -14,11 +14,15 @@ use futures::task::AtomicWaker;
 
 use crate::event::Event;
 
-/// How many events wait for the owner at most: about two megabytes of lines of usual length.
-const MOST: usize = 16_384;
+/// How many events may wait for the owner before the member reads no more from its links: a few hundred kilobytes of
+/// lines of usual length.
+const FULL: usize = 4096;
 
 /// How many of them may still wait when there is room again: waking the member for each one taken costs more than it gains.
-const ROOM: usize = MOST / 2;
+const ROOM: usize = FULL / 2;
+
+/// How many wait at the very most. What one read gave is handled whole, and tiny frames are many.
+const MOST: usize = FULL + 16_384;
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -52,8 +56,9 @@ pub(crate) struct Outbox {
 
 /// What a member hears of its group, in order: a stream that ends after [`Event::Bye`].
 ///
-/// It holds 16,384 events. When it is full, the member stops reading from its links until some are taken, for a fifth of its
-/// `timeout` at most; then the oldest are discarded, and the next event taken is [`Event::Lagged`].
+/// When it holds 4,096 events, the member stops reading from its links until some are taken, for a fifth of its
+/// `timeout` at most; then the oldest above 20,480 are discarded, and the next event taken is
+/// [`Event::Lagged`].
 #[derive(Debug)]
 pub struct Events {
     shared: Arc<Shared>,
@@ -87,7 +92,7 @@ impl Outbox {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.shared.queue().events.len() >= MOST
+        self.shared.queue().events.len() >= FULL
     }
 
     /// Waits until there is room again.
@@ -110,6 +115,8 @@ impl Drop for Outbox {
 
 impl Events {
     /// The next event if one is there already.
+    ///
+    /// Taking many at once costs less than waiting for each.
     pub fn ready(&mut self) -> Option<Event> {
         if self.taken.is_empty() {
             self.refill();
@@ -119,6 +126,10 @@ impl Events {
 
     /// Takes all that waits; whether more may come.
     fn refill(&mut self) -> bool {
+        if self.taken.capacity() > FULL {
+            // A flood is over, or pauses: its memory is given back.
+            self.taken = VecDeque::new();
+        }
         let mut queue = self.shared.queue();
         std::mem::swap(&mut queue.events, &mut self.taken);
         let discarded = std::mem::take(&mut queue.discarded);
@@ -182,7 +193,7 @@ mod tests {
     #[test]
     fn a_full_mailbox_has_room_again_when_it_is_emptied() {
         let (outbox, mut events) = mailbox();
-        outbox.push(&mut lines(0..MOST as u64));
+        outbox.push(&mut lines(0..FULL as u64));
         assert!(outbox.is_full() && outbox.room().now_or_never().is_none());
         assert!(events.ready().is_some());
         assert!(outbox.room().now_or_never().is_some());
