@@ -16,19 +16,33 @@ pub(crate) const HELLO_LIMIT: Duration = Duration::from_secs(5);
 /// How many connections may be without a hello. One more closes the oldest: strangers cannot keep members out.
 pub(crate) const SILENT_LIMIT: usize = 64;
 
+/// How many connections may be on their way to a link or to a refusal, with a hello or without: as many as a large group
+/// that joins at once. One more is closed unheard, and dials again.
+const WELCOME_LIMIT: usize = 1024;
+
 /// How long to wait when the operating system has no file descriptor left, rather than to try again at once.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections until the mesh is closed.
 pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    // Held by every welcome that is under way, and so counts them.
+    let welcoming = Arc::new(());
     loop {
-        let accepted = futures::future::select(Box::pin(listener.accept()), shared.closed()).await;
+        let accepted = futures::future::select(Box::pin(listener.accept()), shared.closing()).await;
         match accepted {
             futures::future::Either::Left((Ok((stream, from)), _)) => {
+                if Arc::strong_count(&welcoming) > WELCOME_LIMIT {
+                    debug!(%from, "too many connections at once: this one is closed");
+                    continue;
+                }
                 debug!(%from, "connection");
-                shared.prepare(&stream);
+                runtime::prepare(&stream);
                 let token = shared.silent_arrived(stream.clone());
-                runtime::spawn(welcome(shared.clone(), stream, token));
+                let (shared, counted) = (shared.clone(), welcoming.clone());
+                runtime::spawn(async move {
+                    welcome(shared, stream, token).await;
+                    drop(counted);
+                });
             }
             futures::future::Either::Left((Err(error), _)) => {
                 warn!(%error, "cannot accept a connection");
@@ -58,9 +72,11 @@ async fn welcome(shared: Arc<Shared>, stream: TcpStream, token: u64) {
         return;
     }
     let consent = runtime::timeout(shared.timeout, handshake::consent(acquainted, &shared.identity)).await;
-    shared.consent_over(peer, token);
     match consent.unwrap_or(Err(DialError::TimedOut)) {
-        Ok(acquainted) => shared.establish(acquainted),
-        Err(error) => debug!(%peer, %error, "the dialler decided otherwise"),
+        Ok(acquainted) => shared.confirmed(acquainted, token),
+        Err(error) => {
+            shared.consent_over(peer, token);
+            debug!(%peer, %error, "the dialler decided otherwise");
+        }
     }
 }

@@ -56,13 +56,16 @@ pub(crate) async fn keep_dialling(shared: Arc<Shared>, target: Target, delay: Du
     let mut back_off = BackOff::new();
     runtime::sleep(delay).await;
     while let Some(address) = shared.wanted(&target) {
-        match dial(&shared, &target, &address).await {
+        match dial(&shared, &address).await {
             Ok(peer) => {
-                shared.seed_found(&target, peer);
+                note_answer(&shared, &target, &address, peer).await;
                 break;
             }
-            Err(error) => {
+            Err((error, by)) => {
                 trace!(?target, %error, "dial failed");
+                if let Some(by) = by {
+                    note_answer(&shared, &target, &address, by).await;
+                }
                 report(&shared, &target, &address, error).await;
             }
         }
@@ -72,57 +75,58 @@ pub(crate) async fn keep_dialling(shared: Arc<Shared>, target: Target, delay: Du
     shared.dialled(&target);
 }
 
+/// Why a dial failed, and which peer answered, if one did.
+type Failure = (DialError, Option<PeerId>);
+
 /// Dials every socket address behind `address` at once, and says whom it reached.
-async fn dial(shared: &Arc<Shared>, target: &Target, address: &Address) -> Result<PeerId, DialError> {
+async fn dial(shared: &Arc<Shared>, address: &Address) -> Result<PeerId, Failure> {
     let limit = shared.timeout;
     let resolved = runtime::timeout(limit, runtime::resolve(address)).await;
     let addresses = match resolved {
-        None => return Err(DialError::TimedOut),
-        Some(Err(error)) => return Err(DialError::Resolve(error.to_string())),
+        None => return Err((DialError::TimedOut, None)),
+        Some(Err(error)) => return Err((DialError::Resolve(error.to_string()), None)),
         Some(Ok(addresses)) => addresses,
     };
     let attempts = addresses.into_iter().map(|address| async move {
-        let attempt = attempt(shared, target, address);
-        runtime::timeout(limit, attempt).await.unwrap_or(Err(DialError::TimedOut))
+        runtime::timeout(limit, attempt(shared, address)).await.unwrap_or(Err((DialError::TimedOut, None)))
     });
-    let mut outcome = Err(DialError::Resolve("no address".into()));
+    let mut outcome = Err((DialError::Resolve("no address".into()), None));
     for attempt in join_all(attempts).await {
         outcome = match (outcome, attempt) {
             (Ok(peer), _) | (_, Ok(peer)) => Ok(peer),
             // Of two addresses the one where something answered tells more.
-            (Err(error), Err(DialError::NobodyThere)) if !matches!(error, DialError::Resolve(_)) => Err(error),
-            (Err(_), Err(error)) => Err(error),
+            (Err(failure), Err((DialError::NobodyThere, _))) if !matches!(failure.0, DialError::Resolve(_)) => {
+                Err(failure)
+            }
+            (Err(_), Err(failure)) => Err(failure),
         };
     }
     outcome
 }
 
 /// One connection, from the dial to the link.
-async fn attempt(shared: &Arc<Shared>, target: &Target, address: SocketAddr) -> Result<PeerId, DialError> {
-    let stream = TcpStream::connect(address).await.map_err(connect_error)?;
-    shared.prepare(&stream);
-    let mut acquainted = match handshake::introduce(stream, &shared.identity).await {
+async fn attempt(shared: &Arc<Shared>, address: SocketAddr) -> Result<PeerId, Failure> {
+    let stream = TcpStream::connect(address).await.map_err(|error| (connect_error(error), None))?;
+    runtime::prepare(&stream);
+    let acquainted = match handshake::introduce(stream, &shared.identity).await {
         Ok(acquainted) => acquainted,
         Err((DialError::Refused(Refusal::Duplicate), Some(by))) => return Ok(by),
-        Err((error, by)) => {
-            if let (Target::Member(peer), Some(by)) = (target, by) {
-                shared.note_answer(*peer, by).await;
-            }
-            return Err(error);
-        }
+        Err(failure) => return Err(failure),
     };
     let peer = acquainted.peer.id;
-    if let Target::Member(expected) = target {
-        shared.note_answer(*expected, peer).await;
-    }
-    if !shared.confirms(&acquainted.peer) {
+    if let Err(acquainted) = shared.confirm(acquainted) {
         debug!(%peer, "another connection to this peer stays");
         handshake::refuse(acquainted.stream, &shared.identity, Refusal::Duplicate).await;
-        return Ok(peer);
     }
-    handshake::confirm(&mut acquainted.stream).await?;
-    shared.establish(acquainted);
     Ok(peer)
+}
+
+/// Somebody answered at the address where `target` is expected.
+async fn note_answer(shared: &Arc<Shared>, target: &Target, address: &Address, answered: PeerId) {
+    match target {
+        Target::Seed(_) => shared.seed_found(address, answered),
+        Target::Member(expected) => shared.note_answer(*expected, address, answered).await,
+    }
 }
 
 /// A failed dial tells more of a lost member, or is told to whoever wants to join.

@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::Stream;
-use futures::channel::mpsc;
+use futures::channel::{mpsc, oneshot};
+use futures::future::{Either, Shared, select};
+use futures::{SinkExt, Stream};
 
 use crate::control::Refusal;
 use crate::peer::{Address, PeerId, PeerInfo};
@@ -130,5 +131,29 @@ impl Stream for Events {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         Pin::new(&mut self.receiver).poll_next(cx)
+    }
+}
+
+/// The mesh's own end of [`Events`].
+#[derive(Clone, Debug)]
+pub(crate) struct Outlet {
+    pub(crate) sender: mpsc::Sender<Event>,
+    /// Resolves when the mesh is being closed: its owner may read no events any longer, and nobody waits for that.
+    pub(crate) closing: Shared<oneshot::Receiver<()>>,
+}
+
+impl Outlet {
+    /// Tells an event, as soon as there is room for it; while the mesh is being closed, only if there is.
+    /// False once nobody can ever read it.
+    pub(crate) async fn tell(&mut self, event: Event) -> bool {
+        match select(self.sender.send(event), self.closing.clone()).await {
+            Either::Left((sent, _)) => sent.is_ok(),
+            Either::Right(_) => true,
+        }
+    }
+
+    /// Ends the events behind those that were told.
+    pub(crate) fn end(&mut self) {
+        self.sender.close_channel();
     }
 }

@@ -133,15 +133,6 @@ pub(crate) async fn introduce(
     }
 }
 
-/// The dialler's decision.
-///
-/// # Errors
-///
-/// The connection broke off.
-pub(crate) async fn confirm(stream: &mut TcpStream) -> Result<(), DialError> {
-    write_control(stream, &Control::Up).await
-}
-
 /// The version in a hello, if the bytes begin like one. In every version it stands behind the magic.
 fn version_of(body: &[u8]) -> Option<u16> {
     let after_tag = body.strip_prefix(&[0, 0, 0, 0])?;

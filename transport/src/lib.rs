@@ -33,6 +33,7 @@
 
 mod accept;
 mod arbiter;
+mod beat;
 mod codec;
 mod config;
 mod congestion;

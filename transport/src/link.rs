@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures::channel::mpsc;
 use futures::future::poll_fn;
 use futures::task::AtomicWaker;
-use futures::{AsyncReadExt, AsyncWriteExt, SinkExt};
+use futures::{AsyncReadExt, AsyncWriteExt};
 use tracing::trace;
 
+use crate::beat::Beat;
 use crate::codec::{self, Frame, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES, first_frame};
 use crate::congestion::Congestion;
 use crate::control::{Control, Farewell};
 use crate::error::{DecodeError, SendError};
-use crate::event::{Event, Unreachable};
+use crate::event::{Event, Outlet, Unreachable};
 use crate::liveness::Liveness;
 use crate::peer::PeerInfo;
 use crate::queue::{Next, Queue};
@@ -34,6 +34,7 @@ pub(crate) struct Link {
     queue: Mutex<Queue>,
     queued: AtomicWaker,
     congestion: Arc<Congestion>,
+    beat: Arc<Beat>,
     liveness: Mutex<Liveness>,
     ended: OnceLock<Unreachable>,
 }
@@ -44,20 +45,26 @@ impl Link {
         stream: TcpStream,
         timeout: Duration,
         congestion: Arc<Congestion>,
+        beat: Arc<Beat>,
         now: Instant,
     ) -> Self {
-        let link = Self {
+        Self {
             peer,
             since: now,
             stream,
             queue: Mutex::default(),
             queued: AtomicWaker::new(),
             congestion,
+            beat,
             liveness: Mutex::new(Liveness::new(timeout, now)),
             ended: OnceLock::new(),
-        };
-        link.ping(now);
-        link
+        }
+    }
+
+    /// Tells the other end that this connection is the link, ahead of anything else.
+    pub(crate) fn confirm(&self) {
+        let pushed = self.push_urgent(Kind::Control, &Control::Up.to_bytes());
+        debug_assert!(pushed.is_ok(), "a queue without room for its first frame");
     }
 
     /// Queues a message that overtakes bulk.
@@ -76,10 +83,17 @@ impl Link {
         pushed
     }
 
+    /// Sends a proof of life, and asks for one, unless the last is younger than half a heartbeat.
+    pub(crate) fn ping_on_beat(&self, now: Instant) {
+        if lock(&self.liveness).is_ping_older(self.beat.half, now) {
+            self.ping(now);
+        }
+    }
+
     /// Sends a proof of life, and asks for one.
     pub(crate) fn ping(&self, now: Instant) {
         let ping = lock(&self.liveness).next_ping(now);
-        if self.push_urgent(Kind::Control, &Control::Ping(ping).to_bytes()).is_err() {
+        if self.push_urgent(Kind::Control, &Control::Ping(ping).to_bytes()) == Err(SendError::Full) {
             self.end(Unreachable::Slow);
         }
     }
@@ -144,12 +158,12 @@ impl Link {
         }
         let mut queue = lock(&self.queue);
         let was_behind = queue.behind_since().is_some();
-        *queue = Queue::default();
+        queue.close();
         self.congestion.note(was_behind, false);
     }
 
     /// Reads until the link ends, and says why it did.
-    pub(crate) async fn read(&self, events: &mut mpsc::Sender<Event>) -> Unreachable {
+    pub(crate) async fn read(&self, events: &mut Outlet) -> Unreachable {
         let mut buffer = vec![0; READ_BYTES];
         let mut filled = 0;
         let mut message = Vec::new();
@@ -167,7 +181,7 @@ impl Link {
                     buffer.copy_within(consumed..filled, 0);
                     filled -= consumed;
                     let from = self.peer.id;
-                    if !frames.is_empty() && events.send(Event::Frames { from, frames }).await.is_err() {
+                    if !frames.is_empty() && !events.tell(Event::Frames { from, frames }).await {
                         self.end(Unreachable::Left);
                     }
                 }
@@ -208,7 +222,14 @@ impl Link {
     fn handle_control(&self, control: Control) {
         trace!(peer = %self.peer.id, ?control, "received");
         match control {
-            Control::Ping(ping) => lock(&self.liveness).handle_ping(ping, Instant::now()),
+            Control::Ping(ping) => {
+                let now = Instant::now();
+                let mut liveness = lock(&self.liveness);
+                liveness.handle_ping(ping, now);
+                if liveness.is_ping_older(self.beat.half, now) {
+                    self.beat.strike();
+                }
+            }
             Control::Bye(Farewell::Left) => self.end(Unreachable::Left),
             Control::Refused(_) => self.end(Unreachable::Ended),
             Control::Hello(_) | Control::Up => self.end(Unreachable::Malformed),

@@ -80,6 +80,11 @@ impl Liveness {
         self.expires
     }
 
+    /// Whether the last ping was sent `age` ago, or longer.
+    pub(crate) fn is_ping_older(&self, age: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.sent_at[slot(self.sent)]) >= age
+    }
+
     /// How long a message and its answer take, without what the other end waits before it answers.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         self.round_trip

@@ -13,7 +13,7 @@ use crate::accept;
 use crate::config::Config;
 use crate::control::Farewell;
 use crate::error::{ListenError, SendError};
-use crate::event::{EVENT_QUEUE, Events, Unreachable};
+use crate::event::{EVENT_QUEUE, Events, Outlet, Unreachable};
 use crate::handshake::Identity;
 use crate::link::lock;
 use crate::peer::{Address, PeerId, PeerInfo};
@@ -42,12 +42,17 @@ pub struct LinkStatus {
     pub round_trip: Option<Duration>,
 }
 
+/// Whoever waits for it is woken when it is dropped.
+type Switch = Arc<Mutex<Option<oneshot::Sender<()>>>>;
+
 /// One member's end of the mesh. Clones are the same mesh.
 #[derive(Clone, Debug)]
 pub struct Mesh {
     shared: Arc<Shared>,
-    /// Dropped to close the mesh.
-    close: Arc<Mutex<Option<oneshot::Sender<()>>>>,
+    /// Dropped to begin the end of the mesh: nothing is dialled or accepted any longer.
+    close: Switch,
+    /// Dropped at its end.
+    gone: Switch,
     /// Resolves when nothing listens any longer.
     unbound: SharedFuture<oneshot::Receiver<()>>,
 }
@@ -70,15 +75,18 @@ impl Mesh {
             priority: config.priority,
         };
         let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
-        let (close, closed) = oneshot::channel();
+        let (close, closing) = oneshot::channel();
+        let (gone, is_gone) = oneshot::channel();
+        let outlet = Outlet { sender, closing: closing.shared() };
         let identity = Identity { group: config.group, me };
-        let shared = Arc::new(Shared::new(identity, config.heartbeat, config.timeout, sender, closed));
+        let shared = Arc::new(Shared::new(identity, config.heartbeat, config.timeout, outlet, is_gone));
         let (bound, unbound) = oneshot::channel();
         let accepting = accept::accept(shared.clone(), listener);
         runtime::spawn(accepting.map(|()| drop(bound)));
         runtime::spawn(pulse::pulse(shared.clone()));
-        let close = Arc::new(Mutex::new(Some(close)));
-        Ok((Self { shared, close, unbound: unbound.shared() }, Events { receiver }))
+        let switch = |sender| Arc::new(Mutex::new(Some(sender)));
+        let mesh = Self { shared, close: switch(close), gone: switch(gone), unbound: unbound.shared() };
+        Ok((mesh, Events { receiver }))
     }
 
     /// What this peer says of itself, with the address that others dial.
@@ -151,7 +159,8 @@ impl Mesh {
     }
 
     /// Says goodbye on every link behind what is queued there, and closes them: all at once, in `limit` at most.
-    /// The port is free afterwards.
+    /// The port is free afterwards. It waits for nobody to read the events, which end with it; what finds no room among
+    /// them is lost.
     pub async fn close(&self, farewell: Farewell, limit: Duration) {
         self.shared.leave();
         drop(lock(&self.close).take());
@@ -165,6 +174,8 @@ impl Mesh {
         for link in &links {
             link.end(Unreachable::Left);
         }
+        self.shared.end_events();
+        drop(lock(&self.gone).take());
     }
 }
 

@@ -10,37 +10,45 @@ use crate::event::Unreachable;
 use crate::registry::Shared;
 use crate::runtime;
 
-/// Runs until the mesh is closed.
+/// Runs until the mesh has been closed: a link that says goodbye behind a long queue must prove itself until then.
 pub(crate) async fn pulse(shared: Arc<Shared>) {
-    let mut next_ping = Instant::now() + shared.heartbeat;
+    let mut next_beat = Instant::now() + shared.heartbeat;
     loop {
-        let links = shared.links();
-        let earliest = links.iter().map(|link| link.expires()).min();
-        let due = earliest.map_or(next_ping, |expiry| expiry.min(next_ping));
-        if let Either::Right(_) = select(Box::pin(runtime::sleep_until(due)), shared.closed()).await {
-            return;
-        }
+        let earliest = shared.links().iter().map(|link| link.expires()).min();
+        let due = earliest.map_or(next_beat, |expiry| expiry.min(next_beat));
+        let rhythm = select(Box::pin(runtime::sleep_until(due)), Box::pin(shared.beat.heard()));
+        let struck = match select(rhythm, shared.gone()).await {
+            Either::Left((woken, _)) => matches!(woken, Either::Right(_)),
+            Either::Right(_) => return,
+        };
         let now = Instant::now();
-        // A timer this late means that this process was stopped or starved: it heard nothing because it did not
-        // listen. What waits in the sockets is read before anybody is called silent.
-        let slept = now.saturating_duration_since(due) > shared.heartbeat;
-        for link in shared.links() {
-            if slept {
-                link.excuse(now + shared.heartbeat * 2);
+        take_down(&shared, due, now);
+        if struck || now >= next_beat {
+            for link in shared.links() {
+                link.ping_on_beat(now);
             }
-            let stuck = link.behind_since().is_some_and(|since| now.saturating_duration_since(since) > shared.timeout);
-            if link.expires() <= now {
-                info!(peer = %link.peer.id, name = link.peer.name, "silent: the link is taken down");
-                link.end(Unreachable::Silent);
-            } else if stuck {
-                info!(peer = %link.peer.id, name = link.peer.name, "too slow: the link is taken down");
-                link.end(Unreachable::Slow);
-            } else if now >= next_ping {
-                link.ping(now);
-            }
+            next_beat = now + shared.heartbeat;
         }
-        if now >= next_ping {
-            next_ping = now + shared.heartbeat;
+    }
+}
+
+/// Takes down the links that have failed. `due` is when this was to be looked at.
+fn take_down(shared: &Shared, due: Instant, now: Instant) {
+    // A timer this late means that this process was stopped or starved: it heard nothing because it did not listen. What
+    // waits in the sockets is read before anybody is called silent.
+    let slept = now.saturating_duration_since(due) > shared.heartbeat;
+    for link in shared.links() {
+        if slept {
+            link.excuse(now + shared.heartbeat * 2);
+        }
+        let stuck =
+            !slept && link.behind_since().is_some_and(|since| now.saturating_duration_since(since) > shared.timeout);
+        if link.expires() <= now {
+            info!(peer = %link.peer.id, name = link.peer.name, "silent: the link is taken down");
+            link.end(Unreachable::Silent);
+        } else if stuck {
+            info!(peer = %link.peer.id, name = link.peer.name, "too slow: the link is taken down");
+            link.end(Unreachable::Slow);
         }
     }
 }

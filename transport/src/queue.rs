@@ -17,7 +17,8 @@ use crate::error::SendError;
 /// served better by catching up afterwards than by a longer queue.
 pub(crate) const LIMIT_BYTES: usize = 4 * MAX_MESSAGE_BYTES;
 
-/// Where a queue is behind. The kernel's own buffers hold megabytes, so this much more does not make a link faster.
+/// Where a queue is behind. The kernel holds little of what is unsent, so that this is what can still be overtaken; more
+/// of it does not make a link faster.
 pub(crate) const HIGH_WATER_BYTES: usize = 256 * 1024;
 
 /// Where a queue that was behind has caught up: low enough that senders are not woken for a few frames.
@@ -50,7 +51,19 @@ pub(crate) struct Queue {
     behind_since: Option<Instant>,
     /// The last frame of all; it comes after everything else.
     farewell: Option<Vec<u8>>,
-    ending: bool,
+    stage: Stage,
+}
+
+/// How far a queue is on its way to the end.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+enum Stage {
+    /// Takes everything.
+    #[default]
+    Open,
+    /// The farewell is queued: takes no more messages, but still pings.
+    Ending,
+    /// Nobody writes any longer: takes nothing.
+    Closed,
 }
 
 impl Queue {
@@ -58,6 +71,9 @@ impl Queue {
     pub(crate) fn push_urgent(&mut self, kind: Kind, body: &[u8]) -> Result<(), SendError> {
         if body.len() > PIECE_BYTES {
             return Err(SendError::TooLong(body.len()));
+        }
+        if !self.takes(kind) {
+            return Err(SendError::NotLinked);
         }
         if self.urgent.len() + HEADER_BYTES + body.len() > URGENT_LIMIT_BYTES {
             return Err(SendError::Full);
@@ -70,6 +86,9 @@ impl Queue {
     pub(crate) fn push_bulk(&mut self, message: &[u8], now: Instant) -> Result<(), SendError> {
         if message.len() > MAX_MESSAGE_BYTES {
             return Err(SendError::TooLong(message.len()));
+        }
+        if !self.takes(Kind::Bulk) {
+            return Err(SendError::NotLinked);
         }
         if self.bulk_bytes + message.len() + HEADER_BYTES > LIMIT_BYTES {
             return Err(SendError::Full);
@@ -88,16 +107,24 @@ impl Queue {
 
     /// The last frame of all. What is queued before it is still written.
     pub(crate) fn push_farewell(&mut self, body: &[u8]) {
-        if !self.ending {
+        if self.stage == Stage::Open {
             let mut frame = Vec::new();
             codec::push_frame(&mut frame, Kind::Control, body);
             self.farewell = Some(frame);
-            self.ending = true;
+            self.stage = Stage::Ending;
         }
+    }
+
+    /// Drops what waits, and takes nothing any more: a queue that nobody writes must not count as behind for ever.
+    pub(crate) fn close(&mut self) {
+        *self = Self { stage: Stage::Closed, ..Self::default() };
     }
 
     /// What to write next.
     pub(crate) fn next(&mut self) -> Next {
+        if self.stage == Stage::Ending && self.farewell.is_none() {
+            return Next::End;
+        }
         if !self.urgent.is_empty() {
             return Next::Write(std::mem::take(&mut self.urgent));
         }
@@ -106,7 +133,6 @@ impl Queue {
         }
         match self.farewell.take() {
             Some(frame) => Next::Write(frame),
-            None if self.ending => Next::End,
             None => Next::Idle,
         }
     }
@@ -122,6 +148,14 @@ impl Queue {
     /// Since when the queue has been behind.
     pub(crate) fn behind_since(&self) -> Option<Instant> {
         self.behind_since
+    }
+
+    fn takes(&self, kind: Kind) -> bool {
+        match self.stage {
+            Stage::Open => true,
+            Stage::Ending => kind == Kind::Control,
+            Stage::Closed => false,
+        }
     }
 
     fn push_piece(&mut self, kind: Kind, piece: &[u8]) {
@@ -168,11 +202,35 @@ mod tests {
     fn urgent_frames_overtake_bulk_and_the_farewell_comes_last() {
         let mut queue = Queue::default();
         queue.push_bulk(b"bulk", Instant::now()).unwrap();
-        queue.push_farewell(b"bye");
         queue.push_urgent(Kind::Urgent, b"vote").unwrap();
+        queue.push_farewell(b"bye");
         let bodies: Vec<_> = written(&mut queue).into_iter().map(|(_, body)| body).collect();
         assert_eq!(bodies, [b"vote".to_vec(), b"bulk".to_vec(), b"bye".to_vec()]);
         assert_eq!(queue.next(), Next::End);
+    }
+
+    #[test]
+    fn behind_the_farewell_nothing_is_written() {
+        let mut queue = Queue::default();
+        queue.push_bulk(b"bulk", Instant::now()).unwrap();
+        queue.push_farewell(b"bye");
+        assert_eq!(queue.push_bulk(b"late", Instant::now()), Err(SendError::NotLinked));
+        assert_eq!(queue.push_urgent(Kind::Urgent, b"late"), Err(SendError::NotLinked));
+        queue.push_urgent(Kind::Control, b"ping").unwrap();
+        assert_eq!(written(&mut queue).len(), 3);
+        queue.push_urgent(Kind::Control, b"ping").unwrap();
+        assert_eq!(queue.next(), Next::End);
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_and_is_not_behind() {
+        let mut queue = Queue::default();
+        let message = vec![7; MAX_MESSAGE_BYTES];
+        queue.push_bulk(&message, Instant::now()).unwrap();
+        queue.close();
+        assert_eq!(queue.push_bulk(&message, Instant::now()), Err(SendError::NotLinked));
+        assert_eq!(queue.push_urgent(Kind::Control, b"ping"), Err(SendError::NotLinked));
+        assert_eq!((queue.behind_since(), queue.next()), (None, Next::Idle));
     }
 
     #[test]

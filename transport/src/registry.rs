@@ -3,21 +3,22 @@
 //! Every change is made under one lock that is never held across a wait.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use futures::channel::{mpsc, oneshot};
+use futures::FutureExt;
+use futures::channel::oneshot;
 use futures::future::Shared as SharedFuture;
-use futures::{FutureExt, SinkExt};
 use rand::RngExt;
 use tracing::{debug, info};
 
 use crate::accept::SILENT_LIMIT;
 use crate::arbiter::{self, Standing};
+use crate::beat::Beat;
 use crate::congestion::Congestion;
 use crate::control::Refusal;
 use crate::dial::{self, Target};
-use crate::event::{Event, Unreachable};
+use crate::event::{Event, Outlet, Unreachable};
 use crate::handshake::{Acquainted, Identity};
 use crate::link::{Link, lock};
 use crate::peer::{Address, PeerId, PeerInfo};
@@ -40,16 +41,17 @@ pub(crate) struct Shared {
     pub(crate) heartbeat: Duration,
     pub(crate) timeout: Duration,
     pub(crate) congestion: Arc<Congestion>,
-    events: mpsc::Sender<Event>,
+    pub(crate) beat: Arc<Beat>,
+    events: Outlet,
     registry: Mutex<Registry>,
-    closed: SharedFuture<oneshot::Receiver<()>>,
+    gone: SharedFuture<oneshot::Receiver<()>>,
 }
 
 #[derive(Debug, Default)]
 struct Registry {
     links: BTreeMap<PeerId, Entry>,
-    /// Dials of others that this peer has consented to and that are not decided, by their token.
-    consented: BTreeMap<PeerId, u64>,
+    /// Dials of others that this peer has consented to and that are not decided, with the token of each.
+    consented: BTreeSet<(PeerId, u64)>,
     /// Accepted connections without a hello, the oldest first.
     silent: VecDeque<(u64, TcpStream)>,
     next_token: u64,
@@ -61,6 +63,13 @@ struct Registry {
     /// Members whose link ended by their end of the connection: refused now, they are gone.
     ended: BTreeSet<PeerId>,
     leaving: bool,
+}
+
+/// Which end of a connection this peer is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Role {
+    Dialler,
+    Acceptor,
 }
 
 #[derive(Debug)]
@@ -96,35 +105,38 @@ impl Shared {
         identity: Identity,
         heartbeat: Duration,
         timeout: Duration,
-        events: mpsc::Sender<Event>,
-        closed: oneshot::Receiver<()>,
+        events: Outlet,
+        gone: oneshot::Receiver<()>,
     ) -> Self {
         Self {
             identity,
             heartbeat,
             timeout,
             congestion: Arc::default(),
+            beat: Arc::new(Beat::new(heartbeat)),
             events,
             registry: Mutex::default(),
-            closed: closed.shared(),
+            gone: gone.shared(),
         }
     }
 
-    /// Resolves when the mesh is closed.
-    pub(crate) fn closed(&self) -> SharedFuture<oneshot::Receiver<()>> {
-        self.closed.clone()
+    /// Resolves when the mesh begins to close.
+    pub(crate) fn closing(&self) -> SharedFuture<oneshot::Receiver<()>> {
+        self.events.closing.clone()
+    }
+
+    /// Resolves when the mesh has been closed.
+    pub(crate) fn gone(&self) -> SharedFuture<oneshot::Receiver<()>> {
+        self.gone.clone()
     }
 
     pub(crate) async fn tell(&self, event: Event) {
-        // Refused only when nobody listens any longer: then there is nobody to tell.
-        let _ = self.events.clone().send(event).await;
+        self.events.clone().tell(event).await;
     }
 
-    /// Sets what every connection needs: small frames are not held back in the kernel.
-    pub(crate) fn prepare(&self, stream: &TcpStream) {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "a connection keeps its delay");
-        }
+    /// Nothing is told from here on.
+    pub(crate) fn end_events(&self) {
+        self.events.clone().end();
     }
 
     // Connections that others made.
@@ -156,26 +168,41 @@ impl Shared {
             return Err(Refusal::Leaving);
         }
         arbiter::accept(registry.standing(peer.id), peer.incarnation, self.timeout, Instant::now())?;
-        registry.consented.insert(peer.id, token);
+        registry.consented.insert((peer.id, token));
         Ok(())
     }
 
-    /// The dialler decided, or never did.
+    /// The dialler decided against it, or never did.
     pub(crate) fn consent_over(&self, peer: PeerId, token: u64) {
+        lock(&self.registry).consented.remove(&(peer, token));
+    }
+
+    /// The dialler decided for it: it is the link, unless a later run of the peer was quicker.
+    pub(crate) fn confirmed(self: &Arc<Self>, acquainted: Acquainted, token: u64) {
         let mut registry = lock(&self.registry);
-        if registry.consented.get(&peer) == Some(&token) {
-            registry.consented.remove(&peer);
+        let peer = &acquainted.peer;
+        registry.consented.remove(&(peer.id, token));
+        let outdated = registry.standing(peer.id).is_some_and(|link| link.incarnation > peer.incarnation);
+        if !registry.leaving && !outdated {
+            self.establish(registry, acquainted, Role::Acceptor);
         }
     }
 
     // Connections of one's own.
 
-    /// Whether to make a connection, to which the other end consents, the link.
-    pub(crate) fn confirms(&self, peer: &PeerInfo) -> bool {
+    /// Makes a connection, to which the other end consents, the link; or hands it back if another one stays.
+    ///
+    /// Deciding and establishing are one step: a consent given in between would make two links.
+    pub(crate) fn confirm(self: &Arc<Self>, acquainted: Acquainted) -> Result<(), Acquainted> {
         let registry = lock(&self.registry);
-        let consented = registry.consented.contains_key(&peer.id);
-        !registry.leaving
-            && arbiter::confirm(self.identity.me.id, peer.id, registry.standing(peer.id), peer.incarnation, consented)
+        let peer = &acquainted.peer;
+        let (me, standing) = (self.identity.me.id, registry.standing(peer.id));
+        let consented = registry.consented.range((peer.id, 0)..=(peer.id, u64::MAX)).next().is_some();
+        if registry.leaving || !arbiter::confirm(me, peer.id, standing, peer.incarnation, consented) {
+            return Err(acquainted);
+        }
+        self.establish(registry, acquainted, Role::Dialler);
+        Ok(())
     }
 
     /// The address to dial for a target, while it is wanted.
@@ -191,10 +218,8 @@ impl Shared {
     }
 
     /// A seed led to a peer.
-    pub(crate) fn seed_found(&self, target: &Target, peer: PeerId) {
-        if let Target::Seed(address) = target {
-            lock(&self.registry).found.insert(address.clone(), peer);
-        }
+    pub(crate) fn seed_found(&self, address: &Address, peer: PeerId) {
+        lock(&self.registry).found.insert(address.clone(), peer);
     }
 
     /// An address turned out to be one's own.
@@ -217,12 +242,16 @@ impl Shared {
     }
 
     /// Somebody answered at a member's address. If it is another peer, the member's process is gone.
-    pub(crate) async fn note_answer(&self, expected: PeerId, answered: PeerId) {
+    pub(crate) async fn note_answer(&self, expected: PeerId, address: &Address, answered: PeerId) {
         if expected == answered {
             return;
         }
         let unlinked = {
             let mut registry = lock(&self.registry);
+            if registry.book.get(&expected) != Some(address) {
+                // It moved, or left, meanwhile: who answers at its old address says nothing of it.
+                return;
+            }
             registry.book.remove(&expected);
             registry.ended.remove(&expected);
             !registry.is_linked(expected)
@@ -262,7 +291,9 @@ impl Shared {
     }
 
     pub(crate) fn forget_member(&self, peer: PeerId) {
-        lock(&self.registry).book.remove(&peer);
+        let mut registry = lock(&self.registry);
+        registry.book.remove(&peer);
+        registry.ended.remove(&peer);
     }
 
     fn dial(self: &Arc<Self>, target: Target, delay: Duration) {
@@ -286,16 +317,16 @@ impl Shared {
     }
 
     /// Makes a connection the link to its peer. An older link to the same peer is replaced.
-    pub(crate) fn establish(self: &Arc<Self>, acquainted: Acquainted) {
+    fn establish(self: &Arc<Self>, mut registry: MutexGuard<'_, Registry>, acquainted: Acquainted, role: Role) {
         let Acquainted { stream, peer } = acquainted;
         let now = Instant::now();
-        let link = Arc::new(Link::new(peer, stream, self.timeout, self.congestion.clone(), now));
-        let (tell, told) = oneshot::channel();
-        let mut registry = lock(&self.registry);
-        if registry.leaving {
-            link.end(Unreachable::Left);
-            return;
+        let (congestion, beat) = (self.congestion.clone(), self.beat.clone());
+        let link = Arc::new(Link::new(peer, stream, self.timeout, congestion, beat, now));
+        if role == Role::Dialler {
+            link.confirm();
         }
+        link.ping(now);
+        let (tell, told) = oneshot::channel();
         let entry = Entry { link: link.clone(), told: told.shared() };
         let replaced = registry.links.insert(link.peer.id, entry);
         registry.ended.remove(&link.peer.id);
@@ -303,6 +334,9 @@ impl Shared {
         if let Some(old) = &replaced {
             old.link.end(Unreachable::Replaced);
         }
+        // Written at once: the other end waits for the decision, whatever the layers above still have to be told.
+        let writer = link.clone();
+        runtime::spawn(async move { writer.write().await });
         let shared = self.clone();
         runtime::spawn(async move {
             if let Some(old) = replaced {
@@ -317,14 +351,11 @@ impl Shared {
     async fn run_link(self: &Arc<Self>, link: Arc<Link>) {
         let peer = link.peer.id;
         info!(%peer, name = link.peer.name, "linked");
-        let writer = link.clone();
-        runtime::spawn(async move { writer.write().await });
         let mut events = self.events.clone();
-        // Refused only when nobody listens any longer.
-        let _ = events.send(Event::Reachable(link.peer.clone())).await;
+        events.tell(Event::Reachable(link.peer.clone())).await;
         let reason = link.read(&mut events).await;
         info!(%peer, name = link.peer.name, %reason, "link ended");
-        let _ = events.send(Event::Unreachable { peer, reason }).await;
+        events.tell(Event::Unreachable { peer, reason }).await;
         self.link_ended(&link, reason);
     }
 
@@ -341,6 +372,9 @@ impl Shared {
                 }
                 Unreachable::Ended if !registry.is_linked(peer) => {
                     registry.ended.insert(peer);
+                    if registry.ended.len() > BOOK_LIMIT {
+                        registry.ended.pop_first();
+                    }
                 }
                 _ => {}
             }
