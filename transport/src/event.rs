@@ -52,7 +52,7 @@ pub enum Unreachable {
     Ended,
     /// It proved no life for the timeout: hung, cut off, or heard in one direction only.
     Silent,
-    /// It took nothing from its queue for the timeout.
+    /// It took too little from a queue that was behind, for the timeout.
     Slow,
     /// A newer connection of the same peer took its place.
     Replaced,
@@ -68,7 +68,7 @@ impl fmt::Display for Unreachable {
             Self::Left => "it left",
             Self::Ended => "its connection ended",
             Self::Silent => "it went silent",
-            Self::Slow => "it took nothing from its queue",
+            Self::Slow => "it took too little from its queue",
             Self::Replaced => "a newer connection took its place",
             Self::Malformed => "it sent a malformed frame",
             Self::Gone => "its process is gone",

@@ -147,7 +147,7 @@ impl Link {
                     if stream.write_all(&bytes).await.is_err() {
                         self.end(Unreachable::Ended);
                     }
-                    self.note_written();
+                    self.note_written(bytes.len());
                 }
                 Next::Idle => break,
                 Next::End => {
@@ -257,10 +257,10 @@ impl Link {
         .await
     }
 
-    fn note_written(&self) {
+    fn note_written(&self, bytes: usize) {
         let mut queue = lock(&self.queue);
         let was_behind = queue.behind_since().is_some();
-        queue.wrote();
+        queue.wrote(bytes, Instant::now());
         self.congestion.note(was_behind, queue.behind_since().is_some());
     }
 }

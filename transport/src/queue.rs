@@ -5,7 +5,8 @@
 //!
 //! Bounds: a queue holds [`LIMIT_BYTES`] of bulk; what does not fit is refused and lost to that peer (the layers above
 //! repair that). Above [`HIGH_WATER_BYTES`] the queue is *behind*: well-behaved senders wait until it is below
-//! [`LOW_WATER_BYTES`], and a queue that stays behind for the link's `timeout` takes the link down.
+//! [`LOW_WATER_BYTES`], and a link that takes less than the high water of a queue that is behind in its `timeout` is taken
+//! down: a slow line that makes progress is not.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -49,6 +50,8 @@ pub(crate) struct Queue {
     /// Bulk that is queued or being written.
     bulk_bytes: usize,
     behind_since: Option<Instant>,
+    /// What was written since then.
+    written_behind: usize,
     /// The last frame of all; it comes after everything else.
     farewell: Option<Vec<u8>>,
     stage: Stage,
@@ -99,8 +102,9 @@ impl Queue {
             rest = more;
         }
         self.push_piece(Kind::Bulk, rest);
-        if self.bulk_bytes > HIGH_WATER_BYTES {
-            self.behind_since.get_or_insert(now);
+        if self.bulk_bytes > HIGH_WATER_BYTES && self.behind_since.is_none() {
+            self.behind_since = Some(now);
+            self.written_behind = 0;
         }
         Ok(())
     }
@@ -137,15 +141,19 @@ impl Queue {
         }
     }
 
-    /// A chunk was written.
-    pub(crate) fn wrote(&mut self) {
+    /// So many bytes, a chunk, were written.
+    pub(crate) fn wrote(&mut self, bytes: usize, now: Instant) {
         self.bulk_bytes = self.bulk.iter().map(Vec::len).sum();
+        self.written_behind += bytes;
         if self.bulk_bytes < LOW_WATER_BYTES {
             self.behind_since = None;
+        } else if self.behind_since.is_some() && self.written_behind >= HIGH_WATER_BYTES {
+            self.behind_since = Some(now);
+            self.written_behind = 0;
         }
     }
 
-    /// Since when the queue has been behind.
+    /// Since when the queue has been behind without a high water's worth being written.
     pub(crate) fn behind_since(&self) -> Option<Instant> {
         self.behind_since
     }
@@ -183,7 +191,7 @@ mod tests {
                 frames.push((frame.kind, frame.body.to_vec()));
                 rest = &rest[HEADER_BYTES + frame.body.len()..];
             }
-            queue.wrote();
+            queue.wrote(bytes.len(), Instant::now());
         }
         frames
     }
@@ -259,6 +267,20 @@ mod tests {
         written(&mut queue);
         assert_eq!((queue.behind_since(), queue.bulk_bytes), (None, 0));
         queue.push_bulk(&message, start).unwrap();
+    }
+
+    #[test]
+    fn a_queue_that_is_behind_but_makes_progress_is_not_stuck() {
+        let mut queue = Queue::default();
+        let start = Instant::now();
+        while queue.push_bulk(&[7; 1000], start).is_ok() {}
+        let mut now = start;
+        for _ in 0..8 {
+            let Next::Write(bytes) = queue.next() else { panic!("the queue ran empty") };
+            now += std::time::Duration::from_millis(400);
+            queue.wrote(bytes.len(), now);
+        }
+        assert!(queue.behind_since().is_some_and(|since| since > start + std::time::Duration::from_secs(1)));
     }
 
     #[test]

@@ -381,11 +381,13 @@ impl Shared {
             let led_here = registry.found.iter().filter(|(_, found)| **found == peer);
             led_here.map(|(address, _)| address.clone()).collect::<Vec<_>>()
         };
-        let jitter = REDIAL_JITTER.mul_f64(rand::rng().random());
+        // One that breaks as soon as it is up is not hammered.
+        let spread = if link.since.elapsed() < self.timeout { self.timeout } else { REDIAL_JITTER };
+        let delay = spread.mul_f64(rand::rng().random());
         for seed in seeds {
-            self.dial(Target::Seed(seed), jitter);
+            self.dial(Target::Seed(seed), delay);
         }
-        self.dial(Target::Member(peer), jitter);
+        self.dial(Target::Member(peer), delay);
     }
 
     /// From here on nobody is dialled or accepted.
