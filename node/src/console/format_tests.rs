@@ -1,0 +1,149 @@
+//! What a person reads is what the interface says, and nobody else can write it.
+
+use node::{LeftReason, Link, Message, MessageId, Name, Private, Via};
+use serde_json::json;
+
+use super::*;
+
+fn id(last: char) -> PeerId {
+    serde_json::from_value(json!(format!("01890a5d-ac96-774b-bcce-b302099a805{last}"))).unwrap()
+}
+
+fn name(name: &str) -> Name {
+    name.parse().unwrap()
+}
+
+fn at(ms: u64) -> Timestamp {
+    Timestamp::from_millis(1_769_860_800_000 + ms)
+}
+
+fn message_id() -> MessageId {
+    serde_json::from_value(json!({ "session": id('7'), "number": 7 })).unwrap()
+}
+
+fn said(from: char, text: &str) -> Event {
+    let message =
+        Message { id: message_id(), from: name("Alice"), from_id: id(from), text: text.into(), sent_at: at(0) };
+    Event::Message(message)
+}
+
+fn leads(who: &str, me: bool) -> Leader {
+    Leader { id: id('1'), name: name(who), epoch: 3, me, reason: "Bob was killed".into(), since: at(0) }
+}
+
+fn member(who: &str, last: char, leader: bool, joined: u64) -> Member {
+    let address = format!("localhost:800{last}").parse().unwrap();
+    Member { id: id(last), name: name(who), address, priority: 0, leader, joined_at: at(joined), via: Via::Peer }
+}
+
+#[track_caller]
+fn reads(happened: &Event, line: &str) {
+    assert_eq!(event(happened, id('0')), Some(Shown::Said(line.into())));
+}
+
+#[test]
+fn who_comes_goes_leads_and_is_renamed() {
+    let (address, via) = ("localhost:8000".parse().unwrap(), Via::Peer);
+    reads(&Event::Joined { id: id('0'), name: name("Bob"), address, via }, "**Bob is joining the chat**");
+    for reason in [LeftReason::Left, LeftReason::Failed] {
+        let left = Event::Left { id: id('1'), name: name("Bob"), reason, detail: "it reset the link".into() };
+        reads(&left, "**Bob is leaving the chat**");
+    }
+    let renamed = Event::Renamed { id: id('1'), from: name("Bob"), to: name("Bob-2") };
+    reads(&renamed, "**Bob is now called Bob-2**");
+    reads(&Event::Leader(Some(leads("Carol", false))), "**Carol is now the leader**");
+    reads(&Event::Leader(Some(leads("Carol", true))), "**You are now the leader**");
+    assert_eq!(event(&Event::Leader(None), id('0')), None);
+}
+
+#[test]
+fn what_others_say_is_shown_and_what_one_says_oneself_is_not() {
+    reads(&said('1', "Hi"), "[Alice] Hi");
+    assert_eq!(event(&said('0', "Hi"), id('0')), None);
+}
+
+#[test]
+fn a_private_message_is_shown_also_from_oneself() {
+    for from in ['0', '1'] {
+        let (from_id, to) = (id(from), name("Bob"));
+        let private = Private { id: message_id(), from: name("Alice"), from_id, to, text: "Hi".into(), sent_at: at(0) };
+        reads(&Event::Private(private), "[Alice -> you] Hi");
+    }
+}
+
+#[test]
+fn nobody_forges_a_line_or_moves_a_cursor() {
+    reads(
+        &said('1', "a\n**Bob is leaving the chat**\x1b[2J\r"),
+        "[Alice] a\\n**Bob is leaving the chat**\\u{1b}[2J\\r",
+    );
+}
+
+#[test]
+fn what_is_lost_is_complained_of() {
+    for lost in [Event::Skipped { lines: 3 }, Event::Lagged { events: 3 }] {
+        let Some(Shown::Complaint(line)) = event(&lost, id('0')) else { panic!() };
+        assert!(line.starts_with("3 lines are lost"), "{line}");
+    }
+}
+
+#[test]
+fn the_list_of_members_is_a_table() {
+    let members_of = vec![member("Ann", '0', true, 0), member("Bartholomew", '1', false, 60_000)];
+    let list = Members { epoch: 3, leader: id('0'), members: members_of };
+    assert_eq!(
+        members(&list, id('1'), at(3_700_000)),
+        "\
+name         id                                    address         priority  leads  member for
+Ann          01890a5d-ac96-774b-bcce-b302099a8050  localhost:8000  0         leads  1 h 1 min
+Bartholomew  01890a5d-ac96-774b-bcce-b302099a8051  localhost:8001  0                1 h 0 min   (you)"
+    );
+}
+
+#[test]
+fn a_leader_is_explained() {
+    assert_eq!(
+        leader(Some(&leads("Carol", false)), at(61_000)),
+        "Carol leads since 2026-01-31T12:00:00.000Z (1 min 1 s), in epoch 3: Bob was killed"
+    );
+    assert!(leader(Some(&leads("Carol", true)), at(0)).starts_with("You lead since"));
+    assert!(leader(None, at(0)).starts_with("nobody leads"));
+}
+
+#[test]
+fn a_status_is_a_table_with_a_row_a_link() {
+    let link = |who: &str, round_trip| Link { id: id('1'), name: name(who), round_trip };
+    let links = vec![link("Carol", Some(Duration::from_micros(212))), link("Dan", None)];
+    let shown = status(&Status { links, leader: Some(leads("Carol", false)), epoch: 3, members: 3 });
+    assert_eq!(
+        shown,
+        "\
+leader   Carol
+epoch    3
+members  3, you included
+links    2
+  Carol  0.212 ms
+  Dan    not measured yet"
+    );
+}
+
+#[test]
+fn the_help_has_every_command() {
+    let help = help();
+    assert!(COMMANDS.iter().all(|command| help.contains(command.usage) && help.contains(command.does)));
+}
+
+#[test]
+fn a_span_is_told_in_the_units_it_has() {
+    for (seconds, told) in [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min 0 s"),
+        (3_599, "59 min 59 s"),
+        (86_399, "23 h 59 min"),
+        (90_000, "1 d 1 h"),
+    ] {
+        assert_eq!(span(Duration::from_secs(seconds)), told);
+    }
+    assert_eq!(between(at(5), at(0)), Duration::ZERO);
+}

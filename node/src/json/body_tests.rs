@@ -1,0 +1,151 @@
+//! Every line has the fields that the interface names, and no others.
+
+use std::time::Duration;
+
+use node::{ByeReason, LeftReason, Name, PeerId, Timestamp, Via};
+use serde_json::{Value, json};
+
+use super::*;
+
+const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+fn id() -> PeerId {
+    serde_json::from_value(json!(ID)).unwrap()
+}
+
+fn message_id() -> MessageId {
+    serde_json::from_value(json!({ "session": ID, "number": 7 })).unwrap()
+}
+
+fn name(name: &str) -> Name {
+    name.parse().unwrap()
+}
+
+fn at() -> Timestamp {
+    Timestamp::from_millis(1_769_860_800_042)
+}
+
+const AT: &str = "2026-01-31T12:00:00.042Z";
+
+fn carol() -> Leader {
+    Leader { id: id(), name: name("carol"), epoch: 3, me: false, reason: "the oldest".into(), since: at() }
+}
+
+fn member() -> Member {
+    let address = "localhost:8000".parse().unwrap();
+    Member { id: id(), name: name("bob"), address, priority: 5, leader: true, joined_at: at(), via: Via::Peer }
+}
+
+/// The fields of a line beside `event` and `at`, and the event.
+fn fields(line: &str) -> (String, Value) {
+    let mut line: Value = serde_json::from_str(line).unwrap();
+    let fields = line.as_object_mut().unwrap();
+    assert_eq!(fields.remove("at").unwrap().as_str().unwrap().len(), AT.len());
+    let Value::String(event) = fields.remove("event").unwrap() else { panic!() };
+    (event, line)
+}
+
+#[track_caller]
+fn is(happened: &Event, kind: &str, body: Value) {
+    assert_eq!(fields(&event(happened, 9).unwrap()), (kind.to_owned(), body));
+}
+
+#[test]
+fn who_comes_goes_and_is_renamed() {
+    let bob = name("bob");
+    let address = "localhost:8000".parse().unwrap();
+    is(
+        &Event::Joined { id: id(), name: bob.clone(), address, via: Via::Peer },
+        "joined",
+        json!({ "id": ID, "name": "bob", "address": "localhost:8000", "via": "peer" }),
+    );
+    for (reason, word) in [(LeftReason::Left, "left"), (LeftReason::Failed, "failed")] {
+        let left = Event::Left { id: id(), name: bob.clone(), reason, detail: "it reset the link".into() };
+        is(&left, "left", json!({ "id": ID, "name": "bob", "reason": word }));
+    }
+    let renamed = Event::Renamed { id: id(), from: bob, to: name("bob-2") };
+    is(&renamed, "renamed", json!({ "id": ID, "from": "bob", "to": "bob-2" }));
+}
+
+#[test]
+fn who_leads_and_that_nobody_does() {
+    is(
+        &Event::Leader(Some(carol())),
+        "leader",
+        json!({ "id": ID, "name": "carol", "epoch": 3, "me": false, "reason": "the oldest", "since": AT }),
+    );
+    is(
+        &Event::Leader(None),
+        "leader",
+        json!({ "id": null, "name": null, "epoch": 9, "me": false, "reason": null, "since": null }),
+    );
+}
+
+#[test]
+fn what_is_said_is_told_as_it_was_said() {
+    let text = "a\nb\u{1b}[2J";
+    let message = Message { id: message_id(), from: name("bob"), from_id: id(), text: text.into(), sent_at: at() };
+    let said = json!({ "id": format!("{ID}:7"), "from": "bob", "from_id": ID, "text": text, "sent_at": AT });
+    is(&Event::Message(message), "message", said);
+    let (from, to) = (name("bob"), name("carol"));
+    let private = Private { id: message_id(), from, from_id: id(), to, text: text.into(), sent_at: at() };
+    let mut said = json!({ "id": format!("{ID}:7"), "from": "bob", "from_id": ID, "text": text, "sent_at": AT });
+    said["to"] = json!("carol");
+    is(&Event::Private(private), "private", said);
+}
+
+#[test]
+fn what_is_lost_is_an_error_and_what_is_for_programs_is_not_told() {
+    for (lost, code) in [(Event::Skipped { lines: 3 }, "skipped"), (Event::Lagged { events: 3 }, "lagged")] {
+        let (kind, body) = fields(&event(&lost, 0).unwrap());
+        assert_eq!((kind.as_str(), &body["code"], &body["ref"]), ("error", &json!(code), &Value::Null));
+        assert!(body["message"].as_str().unwrap().starts_with("3 "));
+    }
+    assert_eq!(event(&Event::Bye(ByeReason::Left), 0), None);
+    assert_eq!(event(&Event::Cast { from: id(), bytes: "x".into() }, 0), None);
+}
+
+#[test]
+fn each_answer_has_its_fields() {
+    let value = |body: &dyn erased::Body| body.value();
+    assert_eq!(value(&said(&message_id())), json!({ "message": format!("{ID}:7") }));
+    let delivery = Delivery { message: message_id(), delivered: false };
+    assert_eq!(value(&delivered(&delivery)), json!({ "message": format!("{ID}:7"), "delivered": false }));
+    let list = Members { epoch: 3, leader: id(), members: vec![member()] };
+    let bob = json!({
+        "id": ID, "name": "bob", "address": "localhost:8000", "priority": 5, "leader": true, "joined_at": AT, "via": "peer"
+    });
+    assert_eq!(value(&members(&list)), json!({ "epoch": 3, "leader": ID, "members": [bob] }));
+    let carol = carol();
+    assert_eq!(
+        value(&leader(Some(&carol))),
+        json!({ "id": ID, "name": "carol", "epoch": 3, "since": AT, "reason": "the oldest" })
+    );
+    let nobody = json!({ "id": null, "name": null, "epoch": null, "since": null, "reason": null });
+    assert_eq!(value(&leader(None)), nobody);
+}
+
+#[test]
+fn a_status_has_every_link_and_null_for_what_is_not_measured() {
+    let link = |round_trip| Link { id: id(), name: name("bob"), round_trip };
+    let links = vec![link(Some(Duration::from_micros(212))), link(None)];
+    let stands = Status { links, leader: None, epoch: 4, members: 3 };
+    let shown = |rtt: Value| json!({ "id": ID, "name": "bob", "state": "direct", "through": null, "rtt_us": rtt });
+    assert_eq!(
+        erased::Body::value(&status(&stands)),
+        json!({ "links": [shown(json!(212)), shown(Value::Null)], "leader": null, "epoch": 4, "members": 3 })
+    );
+}
+
+/// Bodies of different types, as values.
+mod erased {
+    pub(super) trait Body {
+        fn value(&self) -> serde_json::Value;
+    }
+
+    impl<B: serde::Serialize> Body for B {
+        fn value(&self) -> serde_json::Value {
+            serde_json::to_value(self).unwrap()
+        }
+    }
+}
