@@ -75,10 +75,14 @@ impl Group {
 
     pub(super) fn pursue_departure(&mut self, now: Now) {
         if let Stage::Leaving(until) = self.stage
-            && (until <= now.instant || (!self.bully.is_leader() && self.bully.leader().is_some()))
+            && (until <= now.instant || self.partners.is_empty() || self.has_successor())
         {
             self.depart();
         }
+    }
+
+    fn has_successor(&self) -> bool {
+        !self.bully.is_leader() && self.bully.leader().is_some()
     }
 
     fn depart(&mut self) {

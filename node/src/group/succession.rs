@@ -90,7 +90,11 @@ impl Group {
 
     /// Tells the owner that this peer is a member, and of its own joining.
     pub(super) fn announce_membership(&mut self) {
-        self.outputs.push_back(Output::Admitted(self.members()));
+        // The election's own word follows; what the roster says of the leader is known now.
+        let leads = self.roster.as_ref().map(Roster::leader);
+        let mut members = self.members();
+        members.iter_mut().for_each(|member| member.leader = Some(member.id) == leads);
+        self.outputs.push_back(Output::Admitted(members));
         let (id, name, address) = (self.me.id, self.name.clone(), self.me.address.clone());
         self.tell(Event::Joined { id, name, address, via: Via::Peer });
     }

@@ -222,6 +222,13 @@ fn the_first_member_leads_and_everybody_is_told_once_who_joins() {
     let mut net = Net::new();
     let ids = net.founder_and(&["bob", "carol", "dave"]);
     net.assert_agreed(ids[0], &["alice", "bob", "carol", "dave"]);
+    match &net.minds[&ids[3]].outputs[..] {
+        [Output::Admitted(members)] => {
+            let leaders: Vec<_> = members.iter().filter(|member| member.leader).map(|member| member.id).collect();
+            assert_eq!((members.len(), leaders), (4, vec![ids[0]]));
+        }
+        other => panic!("{other:?}"),
+    }
     for (at, id) in ids.iter().enumerate() {
         for (of, other) in ids.iter().enumerate() {
             assert_eq!(net.told(*id, joined(*other)), usize::from(of >= at), "{other} at {id}");
