@@ -31,7 +31,10 @@ pub enum StartError {
         reason: NameRefusal,
     },
     /// Nobody to join was reached, or nobody admitted this member.
-    #[error("could not join within {limit:?}: {}", trouble(attempts))]
+    #[error(
+        "could not join within {limit:?}: {}: check --leader, and that a member of the same group listens there",
+        trouble(attempts)
+    )]
     NotJoined {
         /// The limit, `join_timeout`.
         limit: Duration,

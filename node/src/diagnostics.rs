@@ -12,7 +12,11 @@ static ABOVE_THE_PROMPT: OnceLock<Output> = OnceLock::new();
 
 /// Starts tracing. Called once, before anything else.
 pub(crate) fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let mut filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    // The line editor would tell every key that is pressed.
+    if let Ok(directive) = "rustyline=off".parse() {
+        filter = filter.add_directive(directive);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| Lines)

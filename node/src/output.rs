@@ -58,8 +58,10 @@ struct Shared {
     state: Mutex<State>,
     /// There is something to write.
     work: Condvar,
-    /// The one task that waits for trouble, or for everything to be written.
-    waker: AtomicWaker,
+    /// The one task that waits for trouble.
+    troubled: AtomicWaker,
+    /// The one task that waits for everything to be written.
+    written: AtomicWaker,
 }
 
 #[derive(Default)]
@@ -99,7 +101,12 @@ impl Output {
 
     /// Lines for nobody.
     pub(crate) fn nowhere() -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), work: Condvar::new(), waker: AtomicWaker::new() }))
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            troubled: AtomicWaker::new(),
+            written: AtomicWaker::new(),
+        }))
     }
 
     /// Gives `write` whole lines, on a thread of the given name, until it fails.
@@ -132,19 +139,19 @@ impl Output {
         true
     }
 
-    /// Resolves when nothing more can be written. One task at a time may wait for this or for [`Output::written`].
+    /// Resolves when nothing more can be written. One task at a time may wait for it.
     pub(crate) fn trouble(&self) -> Fuse<impl Future<Output = Trouble> + Unpin> {
         poll_fn(|context| {
-            self.0.waker.register(context.waker());
+            self.0.troubled.register(context.waker());
             self.0.lock().trouble.clone().map_or(Poll::Pending, Poll::Ready)
         })
         .fuse()
     }
 
-    /// Resolves when everything is written, or nothing more can be.
+    /// Resolves when everything is written, or nothing more can be. One task at a time may wait for it.
     pub(crate) fn written(&self) -> Fuse<impl Future<Output = ()> + Unpin> {
         poll_fn(|context| {
-            self.0.waker.register(context.waker());
+            self.0.written.register(context.waker());
             let state = self.0.lock();
             let idle = state.waiting.is_empty() && state.in_hand == 0;
             if idle || state.trouble.is_some() { Poll::Ready(()) } else { Poll::Pending }
@@ -172,7 +179,7 @@ impl Shared {
                 }
                 self.lock().in_hand -= batch.len();
             }
-            self.waker.wake();
+            self.written.wake();
         }
     }
 
@@ -190,7 +197,8 @@ impl Shared {
         state.trouble.get_or_insert(trouble);
         state.waiting = Vec::new();
         drop(state);
-        self.waker.wake();
+        self.troubled.wake();
+        self.written.wake();
     }
 }
 

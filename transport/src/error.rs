@@ -56,7 +56,7 @@ pub enum ConfigError {
     #[error("the heartbeat must be at least one millisecond")]
     Heartbeat,
     /// A group's name is 1 to 64 bytes of text without control characters.
-    #[error("`{}` is not a group's name: it has 1 to 64 bytes and no control characters", .0.escape_debug())]
+    #[error("`{}` is not the name of a --group: it has 1 to 64 bytes and no control characters", .0.escape_debug())]
     Group(String),
 }
 

@@ -8,13 +8,14 @@ mod format;
 mod gate;
 mod terminal;
 
-use std::time::SystemTime;
+use std::pin::pin;
+use std::time::{Duration, SystemTime};
 
 use futures::StreamExt as _;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
 use node::{Event, Events, Name, NameError, Node, PeerId, StartError, Timestamp, text};
-use std::pin::pin;
+use transport::runtime::timeout;
 
 use crate::diagnostics;
 use crate::exit::Failure;
@@ -26,6 +27,9 @@ use crate::signals::Signals;
 use command::Typed;
 use format::Shown;
 use terminal::Terminal;
+
+/// What the last complaints are given to be written.
+const LAST_COMPLAINTS: Duration = Duration::from_millis(100);
 
 /// Joins, talks with the person, leaves.
 ///
@@ -47,8 +51,10 @@ async fn through_pipes(options: &Options, mut signals: Signals) -> Result<(), Fa
     let complaints = Output::stderr().map_err(no_thread)?;
     let Some((node, events)) = session::admit(config, &mut signals, &output).await? else { return Ok(()) };
     let input = input::stdin().map_err(no_thread)?.boxed();
-    let mut console = Console::new(node.clone(), output.clone(), complaints, None);
-    session::run((node, events), input, signals, output, &mut console).await
+    let mut console = Console::new(node.clone(), output.clone(), complaints.clone(), None);
+    let outcome = session::run((node, events), input, signals, output, &mut console).await;
+    let _ = timeout(LAST_COMPLAINTS, complaints.written()).await;
+    outcome
 }
 
 async fn on_terminal(
