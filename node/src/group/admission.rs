@@ -40,9 +40,15 @@ impl Group {
             joining.handle_peer(from, priority, theirs.is_some(), now.instant);
         }
         let mine = self.roster.as_ref().map(|roster| roster.version);
-        if theirs > mine && !self.bully.is_leader() {
+        let leads = self.bully.is_leader();
+        // The roster of another group of the same name tells how to reach the leader of that one.
+        let foreign = theirs.is_some_and(|version| {
+            version.epoch.leader != self.me.id && Some(version.epoch) != self.preceding.map(|roster| roster.epoch)
+        });
+        if (theirs > mine && !leads) || (foreign && leads) {
             self.send(from, Message::Pull);
-        } else if theirs < mine {
+        }
+        if theirs < mine {
             self.send_have(from);
         }
     }
@@ -60,7 +66,9 @@ impl Group {
     pub(super) fn handle_roster(&mut self, from: PeerId, roster: Roster, now: Now) {
         let newer = self.roster.as_ref().is_none_or(|mine| roster.version > mine.version);
         if self.bully.is_leader() {
-            if !newer {
+            self.dial_strangers(&roster);
+            // From a leader that follows this one: its members come along.
+            if !newer && roster.leader() == from {
                 self.take_in(&roster, now);
             }
         } else if newer && self.is_ahead(roster.version) {
@@ -223,6 +231,8 @@ impl Group {
         self.announce_membership();
         self.bully.handle_admitted(rank, Some(epoch), now.instant);
         self.drain(now);
+        // Whoever else was reached, and is of another group, hears of this one.
+        self.reachable.keys().copied().collect::<Vec<_>>().into_iter().for_each(|peer| self.send_have(peer));
     }
 
     /// A newcomer is told who was there already with its admission, not one by one.
@@ -291,8 +301,7 @@ impl Group {
     /// clash: two groups have met, and nobody is thrown out.
     fn take_in(&mut self, theirs: &Roster, now: Now) {
         let mut taken = false;
-        // Those that are not linked yet ask for themselves when they are.
-        self.dial_strangers(theirs);
+
         for (peer, entry) in theirs.by_seniority() {
             let Some(roster) = &self.roster else { return };
             if roster.contains(peer) {

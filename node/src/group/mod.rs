@@ -34,11 +34,11 @@ use crate::api::{Members, NameRefusal, RequestError};
 use crate::event::{Event, Leader, Member, Via};
 use crate::name::Name;
 use crate::presence::{Presence, Seen};
-use crate::roster::{Edit, Entry, Roster};
+use crate::roster::{Edit, Entry, Roster, RosterVersion};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, Incoming, Message};
 
-/// How often a random partner's roster is compared with one's own.
+/// How often the roster of a random reachable peer is compared with one's own.
 const COMPARE: Duration = Duration::from_secs(1);
 
 /// A moment, on the clock that decides and on the one that is shown.
@@ -112,6 +112,8 @@ pub(crate) struct Group {
     bully: Bully<PeerId>,
     pool: Pool<PeerId>,
     roster: Option<Roster>,
+    /// As the leader: the version that this peer took over.
+    preceding: Option<RosterVersion>,
     /// Edits made as the leader that are not told yet: those of one moment travel together.
     edits: Vec<Edit>,
     /// Who is to be welcomed with the next change.
@@ -148,6 +150,7 @@ impl Group {
             timeout,
             stage: Stage::Joining(Box::new(Joining::new(&seeds, join_timeout, now.instant))),
             roster: None,
+            preceding: None,
             edits: Vec::new(),
             welcomes: BTreeSet::new(),
             reachable: BTreeMap::new(),
@@ -238,9 +241,9 @@ impl Group {
         self.drop_overdue(now);
         if self.compare_at <= now.instant {
             self.compare_at = now.instant + COMPARE;
-            if !self.partners.is_empty() {
-                let chosen = self.random.random_range(0..self.partners.len());
-                self.partners.iter().nth(chosen).copied().into_iter().for_each(|peer| self.send_have(peer));
+            if !self.reachable.is_empty() {
+                let chosen = self.random.random_range(0..self.reachable.len());
+                self.reachable.keys().nth(chosen).copied().into_iter().for_each(|peer| self.send_have(peer));
             }
         }
         self.settle(now);

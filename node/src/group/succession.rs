@@ -50,6 +50,7 @@ impl Group {
         match &mut self.roster {
             Some(roster) if !matches!(self.stage, Stage::Joining(_)) => {
                 let change = roster.begin_epoch(epoch, now.wall);
+                self.preceding = Some(change.from);
                 self.send_to_reachable(Message::Change(change), &std::collections::BTreeSet::new());
             }
             _ => self.roster = Some(Roster::new(epoch, now.wall)),

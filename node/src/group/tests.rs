@@ -469,3 +469,18 @@ fn the_members_are_asked_of_the_leader_and_of_the_next_one_if_it_dies() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn two_groups_that_a_third_peer_reaches_become_one() {
+    let mut net = Net::new();
+    let ours = net.founder_and(&["bob"]);
+    let carol = net.start("carol", 0, &[]);
+    let dave = net.start("dave", 0, &[carol]);
+    net.run(3000);
+    let bridge = net.start("erin", 0, &[ours[0], carol]);
+    net.run(20_000);
+    let leader = net.leader(bridge).unwrap();
+    for id in [ours[0], ours[1], carol, dave, bridge] {
+        assert_eq!((net.leader(id), net.names(id).len()), (Some(leader), 5), "at {id}");
+    }
+}
