@@ -81,6 +81,11 @@ impl<P: Copy + Ord + Debug> Electorate<P> {
         }
     }
 
+    /// Whether the roster has anybody but `me`.
+    pub(crate) fn has_others(&self, me: P) -> bool {
+        self.members.keys().any(|peer| *peer != me)
+    }
+
     pub(crate) fn reaches(&self, peer: P) -> bool {
         self.contacts.contains_key(&peer)
     }

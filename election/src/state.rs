@@ -82,6 +82,8 @@ pub(crate) struct Contest<P> {
     pub(crate) doubted: Option<P>,
     /// Who is neither asked nor waited for.
     pub(crate) excluded: BTreeSet<P>,
+    /// Until when a peer that slept, and so lost everybody, waits for somebody to come back before it leads alone.
+    pub(crate) alone_until: Option<Instant>,
     /// Why there is a contest.
     pub(crate) reason: Reason<P>,
 }
@@ -131,7 +133,7 @@ impl<P: Copy + Ord> Following<P> {
 impl<P: Copy + Ord> Contest<P> {
     /// A contest with nobody excluded.
     pub(crate) fn new(reason: Reason<P>) -> Self {
-        Self { doubted: None, excluded: BTreeSet::new(), reason }
+        Self { doubted: None, excluded: BTreeSet::new(), alone_until: None, reason }
     }
 
     /// Gives up the leader that was doubted.

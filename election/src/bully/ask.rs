@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Bully;
 use crate::config::ASKED_MAX;
-use crate::state::{Contest, Reply, State, Then};
+use crate::state::{Asking, Contest, Reply, State, Then};
 use crate::{Epoch, Rank, Reason};
 
 impl<P: Copy + Ord + Debug> Bully<P> {
@@ -20,8 +20,12 @@ impl<P: Copy + Ord + Debug> Bully<P> {
     }
 
     /// This process was stopped or starved: it stops leading, believes nothing that it knew, and asks.
+    ///
+    /// The others have most likely taken down their links to it meanwhile. So that nobody is there to ask proves nothing
+    /// before they had the time to come back.
     pub(super) fn suspect_self(&mut self, now: Instant) {
         let mut contest = Contest::new(Reason::Suspended);
+        contest.alone_until = Some(now + self.config.timeout);
         match &self.state {
             State::Outside => return,
             State::Leading(_) => self.hold.fell(now),
@@ -49,6 +53,11 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         let State::Asking(asking) = &self.state else {
             return;
         };
+        let alone = asking.asked.is_empty() && self.electorate.has_others(self.me);
+        if let Some(until) = asking.contest.alone_until.filter(|until| alone && *until > now) {
+            let asking = Asking { until, ..asking.clone() };
+            return self.become_less_asking(asking);
+        }
         let without = asking.without_leader();
         let is_majority = 2 * (without.len() + 1) > asking.asked.len() + 1;
         let is_due = asking.until <= now;

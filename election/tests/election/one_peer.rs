@@ -84,6 +84,33 @@ fn a_leader_that_was_stopped_asks_before_it_goes_on() {
 }
 
 #[test]
+fn a_leader_that_was_stopped_and_lost_everybody_waits_for_them_before_it_leads_alone() {
+    let now = start();
+    let config = Config::default();
+    let stopped = || {
+        let mut peer = Bully::new(0, config.clone(), now);
+        peer.handle_members(&[rank(0), rank(1)], now);
+        peer.handle_founded(rank(0), now);
+        peer.handle_reachable(1, now);
+        let back = now + config.heartbeat + config.timeout * 2;
+        peer.handle_timeout(back);
+        peer.handle_unreachable(1, back);
+        (peer, back)
+    };
+    let (mut peer, back) = stopped();
+    assert!(!peer.is_leader());
+    peer.handle_timeout(back + config.timeout);
+    assert!(peer.is_leader(), "nobody came back");
+
+    let (mut peer, back) = stopped();
+    let soon = back + Duration::from_millis(50);
+    peer.handle_reachable(1, soon);
+    let epoch = Epoch { counter: 2, leader: 1 };
+    peer.handle_message(1, Message::Heartbeat { epoch, rank: rank(1), weight: 0, sequence: 9 }, soon);
+    assert_eq!(peer.leader(), Some(1), "one came back and leads");
+}
+
+#[test]
 fn what_is_older_than_the_known_epoch_is_ignored_and_answered_with_the_newer() {
     let (mut peer, now) = follower_of_a_lesser();
     peer.handle_reachable(3, now);
