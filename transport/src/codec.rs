@@ -80,14 +80,30 @@ pub(crate) fn first_frame(buffer: &[u8]) -> Result<Option<Frame<'_>>, DecodeErro
     Ok(rest.get(..length as usize - 1).map(|body| Frame { kind, body }))
 }
 
-/// Appends one frame to `out`. The body is at most [`PIECE_BYTES`] long.
-pub(crate) fn push_frame(out: &mut Vec<u8>, kind: Kind, body: &[u8]) {
-    debug_assert!(body.len() <= PIECE_BYTES, "a frame of {} bytes", body.len());
-    let length = u32::try_from(body.len() + 1).expect("a piece is far shorter than 4 GiB");
-    out.reserve(HEADER_BYTES + body.len());
+/// Appends one frame to `out`, whose body is these parts one after the other: at most [`PIECE_BYTES`].
+pub(crate) fn push_frame(out: &mut Vec<u8>, kind: Kind, parts: &[&[u8]]) {
+    let body: usize = parts.iter().map(|part| part.len()).sum();
+    debug_assert!(body <= PIECE_BYTES, "a frame of {body} bytes");
+    let length = u32::try_from(body + 1).expect("a piece is far shorter than 4 GiB");
+    out.reserve(HEADER_BYTES + body);
     out.extend_from_slice(&length.to_be_bytes());
     out.push(kind as u8);
-    out.extend_from_slice(body);
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+/// A message in the pieces that it travels in, the last of which says so.
+pub(crate) fn pieces(message: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
+    let mut rest = Some(message);
+    std::iter::from_fn(move || {
+        let message = rest.take()?;
+        match message.split_at_checked(PIECE_BYTES).filter(|(_, more)| !more.is_empty()) {
+            Some((piece, more)) => {
+                rest = Some(more);
+                Some((Kind::Part, piece))
+            }
+            None => Some((Kind::Bulk, message)),
+        }
+    })
 }
 
 fn options() -> impl Options {
@@ -129,7 +145,7 @@ mod tests {
     #[test]
     fn a_frame_has_the_documented_bytes() {
         let mut out = Vec::new();
-        push_frame(&mut out, Kind::Bulk, b"Hi");
+        push_frame(&mut out, Kind::Bulk, &[b"H", b"i"]);
         assert_eq!(out, [0, 0, 0, 3, 2, b'H', b'i']);
         let frame = first_frame(&out).unwrap().unwrap();
         assert_eq!((frame.kind, frame.body), (Kind::Bulk, b"Hi".as_slice()));
@@ -170,7 +186,7 @@ mod tests {
         fn frames_come_back_as_they_were_pushed(bodies in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 0..20)) {
             let mut out = Vec::new();
             for body in &bodies {
-                push_frame(&mut out, Kind::Urgent, body);
+                push_frame(&mut out, Kind::Urgent, &[body]);
             }
             let mut rest = out.as_slice();
             for body in &bodies {

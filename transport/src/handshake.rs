@@ -142,7 +142,7 @@ fn version_of(body: &[u8]) -> Option<u16> {
 
 async fn write_control(stream: &mut TcpStream, message: &Control) -> Result<(), DialError> {
     let mut frame = Vec::new();
-    push_frame(&mut frame, Kind::Control, &message.to_bytes());
+    push_frame(&mut frame, Kind::Control, &[&message.to_bytes()]);
     stream.write_all(&frame).await.map_err(broken)
 }
 

@@ -33,6 +33,7 @@
 
 mod accept;
 mod arbiter;
+mod batch;
 mod beat;
 mod codec;
 mod config;
@@ -51,6 +52,7 @@ mod queue;
 mod registry;
 pub mod runtime;
 
+pub use batch::Batch;
 pub use codec::{MAX_MESSAGE_BYTES, PIECE_BYTES, decode, encode};
 pub use config::Config;
 pub use control::{Farewell, PROTOCOL_VERSION, Refusal};

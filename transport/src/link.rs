@@ -74,13 +74,12 @@ impl Link {
 
     /// Queues a message.
     pub(crate) fn send_bulk(&self, message: &[u8], now: Instant) -> Result<(), SendError> {
-        let mut queue = lock(&self.queue);
-        let was_behind = queue.behind_since().is_some();
-        let pushed = queue.push_bulk(message, now);
-        self.congestion.note(was_behind, queue.behind_since().is_some());
-        drop(queue);
-        self.queued.wake();
-        pushed
+        self.queue_bulk(|queue| queue.push_bulk(message, now))
+    }
+
+    /// Queues chunks of frames that other links share.
+    pub(crate) fn send_chunks(&self, chunks: &[Bytes], now: Instant) -> Result<(), SendError> {
+        self.queue_bulk(|queue| queue.push_chunks(chunks, now))
     }
 
     /// Sends a proof of life, and asks for one, unless the last is younger than half a heartbeat.
@@ -234,6 +233,16 @@ impl Link {
             Control::Refused(_) => self.end(Unreachable::Ended),
             Control::Hello(_) | Control::Up => self.end(Unreachable::Malformed),
         }
+    }
+
+    fn queue_bulk(&self, push: impl FnOnce(&mut Queue) -> Result<(), SendError>) -> Result<(), SendError> {
+        let mut queue = lock(&self.queue);
+        let was_behind = queue.behind_since().is_some();
+        let pushed = push(&mut queue);
+        self.congestion.note(was_behind, queue.behind_since().is_some());
+        drop(queue);
+        self.queued.wake();
+        pushed
     }
 
     fn push_urgent(&self, kind: Kind, body: &[u8]) -> Result<(), SendError> {

@@ -10,6 +10,7 @@ use futures::future::Shared as SharedFuture;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::accept;
+use crate::batch::Batch;
 use crate::config::Config;
 use crate::control::Farewell;
 use crate::error::{ListenError, SendError};
@@ -137,6 +138,17 @@ impl Mesh {
                     Class::Bulk => link.send_bulk(message.as_ref(), now),
                 };
             }
+        }
+    }
+
+    /// Queues a batch of bulk messages to each of several peers. A peer that is not linked, or whose queue is full, misses
+    /// what it cannot be sent.
+    pub fn multicast_batch(&self, to: &[PeerId], batch: Batch) {
+        let now = Instant::now();
+        let chunks = batch.into_chunks();
+        for link in to.iter().filter_map(|peer| self.shared.link(*peer)) {
+            // Lost to that peer, as documented.
+            let _ = link.send_chunks(&chunks, now);
         }
     }
 

@@ -11,6 +11,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use bytes::Bytes;
+
+use crate::batch::CHUNK_BYTES;
 use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES};
 use crate::error::SendError;
 
@@ -28,14 +31,14 @@ pub(crate) const LOW_WATER_BYTES: usize = HIGH_WATER_BYTES / 2;
 /// The most urgent bytes that wait. A few thousand control messages; a link on which more pile up is not alive.
 const URGENT_LIMIT_BYTES: usize = 1024 * 1024;
 
-/// How much bulk goes into one write. Beyond this a system call's cost no longer shows.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// Up to how many bytes a shared chunk is copied: a write of its own costs more.
+const COPIED_BYTES: usize = 8 * 1024;
 
 /// What to do with the socket next.
 #[derive(PartialEq, Eq, Debug)]
 pub(crate) enum Next {
     /// Write these bytes, then say so with [`Queue::wrote`].
-    Write(Vec<u8>),
+    Write(Bytes),
     /// Nothing waits.
     Idle,
     /// All was written, the farewell last: close the sending side.
@@ -46,7 +49,9 @@ pub(crate) enum Next {
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     urgent: Vec<u8>,
-    bulk: VecDeque<Vec<u8>>,
+    bulk: VecDeque<Bytes>,
+    /// The last chunk, which still grows.
+    growing: Vec<u8>,
     /// Bulk that is queued or being written.
     bulk_bytes: usize,
     behind_since: Option<Instant>,
@@ -81,7 +86,7 @@ impl Queue {
         if self.urgent.len() + HEADER_BYTES + body.len() > URGENT_LIMIT_BYTES {
             return Err(SendError::Full);
         }
-        codec::push_frame(&mut self.urgent, kind, body);
+        codec::push_frame(&mut self.urgent, kind, &[body]);
         Ok(())
     }
 
@@ -96,24 +101,44 @@ impl Queue {
         if self.bulk_bytes + message.len() + HEADER_BYTES > LIMIT_BYTES {
             return Err(SendError::Full);
         }
-        let mut rest = message;
-        while let Some((piece, more)) = rest.split_at_checked(PIECE_BYTES).filter(|(_, more)| !more.is_empty()) {
-            self.push_piece(Kind::Part, piece);
-            rest = more;
+        codec::pieces(message).for_each(|(kind, piece)| self.push_piece(kind, piece));
+        self.note_length(now);
+        Ok(())
+    }
+
+    /// Queues chunks of frames that other links share. Those that do not fit are refused, with all that follow.
+    pub(crate) fn push_chunks(&mut self, chunks: &[Bytes], now: Instant) -> Result<(), SendError> {
+        if !self.takes(Kind::Bulk) {
+            return Err(SendError::NotLinked);
         }
-        self.push_piece(Kind::Bulk, rest);
+        for chunk in chunks {
+            if self.bulk_bytes + chunk.len() > LIMIT_BYTES {
+                return Err(SendError::Full);
+            }
+            self.bulk_bytes += chunk.len();
+            if chunk.len() <= COPIED_BYTES && self.growing.len() + chunk.len() <= CHUNK_BYTES {
+                self.growing.extend_from_slice(chunk);
+            } else {
+                self.close_chunk();
+                self.bulk.push_back(chunk.clone());
+            }
+        }
+        self.note_length(now);
+        Ok(())
+    }
+
+    fn note_length(&mut self, now: Instant) {
         if self.bulk_bytes > HIGH_WATER_BYTES && self.behind_since.is_none() {
             self.behind_since = Some(now);
             self.written_behind = 0;
         }
-        Ok(())
     }
 
     /// The last frame of all. What is queued before it is still written.
     pub(crate) fn push_farewell(&mut self, body: &[u8]) {
         if self.stage == Stage::Open {
             let mut frame = Vec::new();
-            codec::push_frame(&mut frame, Kind::Control, body);
+            codec::push_frame(&mut frame, Kind::Control, &[body]);
             self.farewell = Some(frame);
             self.stage = Stage::Ending;
         }
@@ -130,20 +155,23 @@ impl Queue {
             return Next::End;
         }
         if !self.urgent.is_empty() {
-            return Next::Write(std::mem::take(&mut self.urgent));
+            return Next::Write(std::mem::take(&mut self.urgent).into());
+        }
+        if self.bulk.is_empty() {
+            self.close_chunk();
         }
         if let Some(chunk) = self.bulk.pop_front() {
             return Next::Write(chunk);
         }
         match self.farewell.take() {
-            Some(frame) => Next::Write(frame),
+            Some(frame) => Next::Write(frame.into()),
             None => Next::Idle,
         }
     }
 
     /// So many bytes, a chunk, were written.
     pub(crate) fn wrote(&mut self, bytes: usize, now: Instant) {
-        self.bulk_bytes = self.bulk.iter().map(Vec::len).sum();
+        self.bulk_bytes = self.growing.len() + self.bulk.iter().map(Bytes::len).sum::<usize>();
         self.written_behind += bytes;
         if self.bulk_bytes < LOW_WATER_BYTES {
             self.behind_since = None;
@@ -168,13 +196,17 @@ impl Queue {
 
     fn push_piece(&mut self, kind: Kind, piece: &[u8]) {
         let bytes = HEADER_BYTES + piece.len();
-        if self.bulk.back().is_none_or(|chunk| chunk.len() + bytes > CHUNK_BYTES) {
-            self.bulk.push_back(Vec::new());
+        if self.growing.len() + bytes > CHUNK_BYTES {
+            self.close_chunk();
         }
-        if let Some(chunk) = self.bulk.back_mut() {
-            codec::push_frame(chunk, kind, piece);
-        }
+        codec::push_frame(&mut self.growing, kind, &[piece]);
         self.bulk_bytes += bytes;
+    }
+
+    fn close_chunk(&mut self) {
+        if !self.growing.is_empty() {
+            self.bulk.push_back(std::mem::take(&mut self.growing).into());
+        }
     }
 }
 
@@ -186,7 +218,7 @@ mod tests {
     fn written(queue: &mut Queue) -> Vec<(Kind, Vec<u8>)> {
         let mut frames = Vec::new();
         while let Next::Write(bytes) = queue.next() {
-            let mut rest = bytes.as_slice();
+            let mut rest = &bytes[..];
             while let Some(frame) = first_frame(rest).unwrap() {
                 frames.push((frame.kind, frame.body.to_vec()));
                 rest = &rest[HEADER_BYTES + frame.body.len()..];
@@ -253,6 +285,20 @@ mod tests {
             assert!(parts.iter().all(|(kind, body)| *kind == Kind::Part && body.len() == PIECE_BYTES));
             assert_eq!(frames.iter().flat_map(|(_, body)| body.clone()).collect::<Vec<_>>(), message);
         }
+    }
+
+    #[test]
+    fn shared_chunks_keep_their_place_among_messages() {
+        let mut queue = Queue::default();
+        let mut shared = Vec::new();
+        codec::push_frame(&mut shared, Kind::Bulk, &[b"second"]);
+        queue.push_bulk(b"first", Instant::now()).unwrap();
+        queue.push_chunks(&[shared.into()], Instant::now()).unwrap();
+        queue.push_bulk(b"third", Instant::now()).unwrap();
+        let bodies: Vec<_> = written(&mut queue).into_iter().map(|(_, body)| body).collect();
+        assert_eq!(bodies, [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()]);
+        let long = Bytes::from(vec![0; LIMIT_BYTES + 1]);
+        assert_eq!(queue.push_chunks(&[long], Instant::now()), Err(SendError::Full));
     }
 
     #[test]
