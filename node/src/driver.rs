@@ -6,16 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
 use futures::channel::oneshot;
-use futures::future::{Either, pending};
+use futures::future::{Either, pending, select};
 use futures::{FutureExt, StreamExt, select_biased};
 use history::MessageId;
-use transport::{Address, Class, DialError, Farewell, Mesh, PeerId, runtime};
+use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
 use crate::api::{Delivery, Link, Members, MsgError, NameRefusal, RequestError, StartError, Status};
+use crate::casts::Casts;
 use crate::config::Config;
 use crate::event::{ByeReason, Event, Leader, Member};
 use crate::group::{Group, Now, Output};
@@ -40,22 +42,18 @@ pub(crate) enum Command {
     Leave(oneshot::Sender<()>),
 }
 
-/// What the owner says to all: it waits while links are behind.
+/// A line that the owner says to all: it waits while links are behind, as casts do.
 #[derive(Debug)]
-pub(crate) enum Talk {
-    Say {
-        text: String,
-        reply: oneshot::Sender<MessageId>,
-    },
-    /// A frame of cast bytes.
-    Cast(Vec<u8>),
+pub(crate) struct Saying {
+    pub(crate) text: String,
+    pub(crate) reply: oneshot::Sender<MessageId>,
 }
 
 /// What has come.
 enum Input {
     Mesh(transport::Event),
     Command(Command),
-    Talk(Talk),
+    Saying(Saying),
     /// Nothing, but something may be due or possible that was not before.
     Wake,
     /// The owner is gone.
@@ -86,6 +84,18 @@ impl Alarm {
 
 type Started = oneshot::Sender<Result<Vec<Member>, StartError>>;
 
+/// The driver's ends of everything that it joins to a mind.
+pub(crate) struct Ends {
+    pub(crate) mesh: Mesh,
+    pub(crate) links: transport::Events,
+    pub(crate) outbox: Outbox,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) lines: Receiver<Saying>,
+    pub(crate) casts: Arc<Casts>,
+    /// Resolves the owner's wait for the start.
+    pub(crate) started: Started,
+}
+
 /// A running member's task.
 pub(crate) struct Driver {
     mesh: Mesh,
@@ -93,17 +103,17 @@ pub(crate) struct Driver {
     group: Group,
     outbox: Outbox,
     commands: Receiver<Command>,
-    talk: Receiver<Talk>,
+    lines: Receiver<Saying>,
+    casts: Arc<Casts>,
     name: Name,
     join_timeout: Duration,
-    /// Resolves the owner's wait for the start; taken when it has.
+    /// Taken when the start is resolved.
     started: Option<Started>,
     /// How long the mesh is left unread while the owner takes no events.
     patience: Duration,
     full_since: Option<Instant>,
     alarm: Alarm,
     events: Vec<Event>,
-    casts: Vec<Vec<u8>>,
     deliveries: BTreeMap<MessageId, oneshot::Sender<Result<Delivery, MsgError>>>,
     requests: BTreeMap<u64, oneshot::Sender<Result<Members, RequestError>>>,
     next_request: u64,
@@ -114,24 +124,16 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    #[expect(clippy::too_many_arguments, reason = "each is one end of something; they are put together in one place")]
-    pub(crate) fn new(
-        mesh: Mesh,
-        links: transport::Events,
-        group: Group,
-        outbox: Outbox,
-        commands: Receiver<Command>,
-        talk: Receiver<Talk>,
-        config: &Config,
-        started: Started,
-    ) -> Self {
+    pub(crate) fn new(ends: Ends, group: Group, config: &Config) -> Self {
+        let Ends { mesh, links, outbox, commands, lines, casts, started } = ends;
         Self {
             mesh,
             links,
             group,
             outbox,
             commands,
-            talk,
+            lines,
+            casts,
             name: config.name.clone(),
             join_timeout: config.join_timeout,
             started: Some(started),
@@ -139,7 +141,6 @@ impl Driver {
             full_since: None,
             alarm: Alarm::new(),
             events: Vec::new(),
-            casts: Vec::new(),
             deliveries: BTreeMap::new(),
             requests: BTreeMap::new(),
             next_request: 0,
@@ -168,6 +169,7 @@ impl Driver {
                 self.handle(input, crate::node::now());
             }
         }
+        self.casts.end();
         self.mesh.close(Farewell::Left, GOODBYE).await;
         if let Some(failure) = self.failure.take() {
             self.resolve_start(Err(failure));
@@ -195,15 +197,14 @@ impl Driver {
             self.carry_out();
             taken += 1;
         }
-        let mut said = 0;
-        while said < BATCH
+        while taken < 2 * BATCH
             && !self.mesh.is_congested()
-            && let Ok(talk) = self.talk.try_recv()
+            && let Ok(line) = self.lines.try_recv()
         {
-            self.handle(Input::Talk(talk), now);
-            said += 1;
+            self.handle(Input::Saying(line), now);
+            taken += 1;
         }
-        taken + said > 0
+        self.send_casts() || taken > 0
     }
 
     /// Whether the mesh may be read: not while the owner's mailbox is full, unless it has been for too long.
@@ -231,7 +232,11 @@ impl Driver {
                 self.mesh.uncongested().await;
                 Input::Wake
             } else {
-                self.talk.recv().await.map_or(Input::Abandoned, Input::Talk)
+                let line = pin!(self.lines.recv());
+                match select(line, pin!(self.casts.filled())).await {
+                    Either::Left((line, _)) => line.map_or(Input::Abandoned, Input::Saying),
+                    Either::Right(_) => Input::Wake,
+                }
             }
         };
         let mut talk = pin!(talk.fuse());
@@ -255,9 +260,7 @@ impl Driver {
         match input {
             Input::Mesh(event) => self.handle_mesh(event, now),
             Input::Command(command) => self.handle_command(command, now),
-            Input::Talk(Talk::Cast(frame)) => self.casts.push(frame),
-            Input::Talk(Talk::Say { text, reply }) => {
-                self.send_casts();
+            Input::Saying(Saying { text, reply }) => {
                 let _ = reply.send(self.group.say(text, now));
                 self.carry_out();
             }
@@ -320,7 +323,6 @@ impl Driver {
 
     /// Does everything that the mind wants done.
     fn carry_out(&mut self) {
-        self.send_casts();
         while let Some(output) = self.group.poll_output() {
             match output {
                 Output::Send(to, message) => self.send(&to, &message),
@@ -352,11 +354,14 @@ impl Driver {
         }
     }
 
-    fn send_casts(&mut self) {
-        if !self.casts.is_empty() {
-            self.mesh.multicast(&self.group.partners(), Class::Bulk, &self.casts);
-            self.casts.clear();
+    /// Sends what was cast, unless links are behind. Whether there was anything.
+    fn send_casts(&self) -> bool {
+        let batch = if self.mesh.is_congested() { None } else { self.casts.take() };
+        let any = batch.is_some();
+        if let Some(batch) = batch {
+            self.mesh.multicast_batch(&self.group.partners(), batch);
         }
+        any
     }
 
     fn resolve_start(&mut self, outcome: Result<Vec<Member>, StartError>) {

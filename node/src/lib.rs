@@ -34,6 +34,7 @@
 //! waits for a slow member: that one's queue is bounded, and it catches up when it is back.
 
 mod api;
+mod casts;
 mod config;
 mod driver;
 mod event;

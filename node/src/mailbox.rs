@@ -14,9 +14,9 @@ use futures::task::AtomicWaker;
 
 use crate::event::Event;
 
-/// How many events may wait for the owner before the member reads no more from its links: a few hundred kilobytes of
+/// How many events may wait for the owner before the member reads no more from its links: a hundred kilobytes of
 /// lines of usual length.
-const FULL: usize = 4096;
+const FULL: usize = 1024;
 
 /// How many of them may still wait when there is room again: waking the member for each one taken costs more than it gains.
 const ROOM: usize = FULL / 2;
@@ -56,8 +56,8 @@ pub(crate) struct Outbox {
 
 /// What a member hears of its group, in order: a stream that ends after [`Event::Bye`].
 ///
-/// When it holds 4,096 events, the member stops reading from its links until some are taken, for a fifth of its
-/// `timeout` at most; then the oldest above 20,480 are discarded, and the next event taken is
+/// When it holds 1,024 events, the member stops reading from its links until some are taken, for a fifth of its
+/// `timeout` at most; then the oldest above 17,408 are discarded, and the next event taken is
 /// [`Event::Lagged`].
 #[derive(Debug)]
 pub struct Events {

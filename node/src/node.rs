@@ -11,17 +11,17 @@ use transport::{Address, Incarnation, Mesh, PeerId, runtime};
 use uuid::Uuid;
 
 use crate::api::{CastError, Delivery, Ended, Members, MsgError, RequestError, SayError, StartError, Status};
+use crate::casts::Casts;
 use crate::config::Config;
-use crate::driver::{Command, Driver, Talk};
+use crate::driver::{Command, Driver, Ends, Saying};
 use crate::event::{Leader, Member};
 use crate::group::{Group, Now, Settings};
 use crate::mailbox::{Events, mailbox};
 use crate::name::Name;
 use crate::text;
-use crate::wire;
 
-/// How much may wait to be said or cast before `say` and `cast` wait.
-const TALK_QUEUE: usize = 1024;
+/// How many lines may wait to be said before `say` waits.
+const LINE_QUEUE: usize = 1024;
 
 /// How many commands may wait before their callers do.
 const COMMAND_QUEUE: usize = 256;
@@ -31,7 +31,8 @@ const COMMAND_QUEUE: usize = 256;
 pub struct Node {
     about: Arc<About>,
     commands: Sender<Command>,
-    talk: Sender<Talk>,
+    saying: Sender<Saying>,
+    casts: Arc<Casts>,
 }
 
 /// What does not change while it runs.
@@ -77,15 +78,16 @@ impl Node {
             mesh.add_seed(address);
         }
         let (command_sender, commands) = async_channel::bounded(COMMAND_QUEUE);
-        let (talk_sender, talk) = async_channel::bounded(TALK_QUEUE);
+        let (saying, lines) = async_channel::bounded(LINE_QUEUE);
         let (outbox, events) = mailbox();
         let (started, start) = oneshot::channel();
         let me = mesh.me().clone();
-        let driver = Driver::new(mesh, links, mind, outbox, commands, talk, &config, started);
-        runtime::spawn(driver.run());
+        let casts = Arc::<Casts>::default();
+        let ends = Ends { mesh, links, outbox, commands, lines, casts: casts.clone(), started };
+        runtime::spawn(Driver::new(ends, mind, &config).run());
         let admitted_with = start.await.unwrap_or(Err(StartError::Interrupted))?;
         let about = About { id: me.id, name, address: me.address, group, admitted_with };
-        Ok((Self { about: Arc::new(about), commands: command_sender, talk: talk_sender }, events))
+        Ok((Self { about: Arc::new(about), commands: command_sender, saying, casts }, events))
     }
 
     /// This member's identity.
@@ -123,8 +125,8 @@ impl Node {
     pub async fn say(&self, text: &str) -> Result<MessageId, SayError> {
         text::check(text)?;
         let (reply, said) = oneshot::channel();
-        let talk = Talk::Say { text: text.to_owned(), reply };
-        self.talk.send(talk).await.map_err(|_| Ended)?;
+        let line = Saying { text: text.to_owned(), reply };
+        self.saying.send(line).await.map_err(|_| Ended)?;
         Ok(said.await.map_err(|_| Ended)?)
     }
 
@@ -152,8 +154,7 @@ impl Node {
         if bytes.len() > Self::MAX_CAST_BYTES {
             return Err(CastError::TooLong(bytes.len()));
         }
-        let frame = wire::cast_frame(&bytes);
-        Ok(self.talk.send(Talk::Cast(frame)).await.map_err(|_| Ended)?)
+        Ok(self.casts.push(&bytes).await?)
     }
 
     /// The members, from the leader.

@@ -127,14 +127,6 @@ impl Message {
     }
 }
 
-/// Cast bytes as a frame.
-pub(crate) fn cast_frame(bytes: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(1 + bytes.len());
-    frame.push(CAST);
-    frame.extend_from_slice(bytes);
-    frame
-}
-
 /// What a frame holds.
 pub(crate) fn read_frame(mut frame: Bytes) -> Result<Incoming, DecodeError> {
     match frame.first() {
@@ -286,9 +278,8 @@ mod tests {
 
     #[test]
     fn a_cast_is_its_bytes_behind_one() {
-        let frame = cast_frame(b"Hi");
-        assert_eq!(frame, b"\x01Hi");
-        assert!(matches!(read_frame(frame.into()).unwrap(), Incoming::Cast(bytes) if bytes == "Hi"));
+        let frame = Bytes::from_static(b"\x01Hi");
+        assert!(matches!(read_frame(frame).unwrap(), Incoming::Cast(bytes) if bytes == "Hi"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::control::Refusal;
 use crate::peer::{Address, PeerId, PeerInfo};
 
 /// How many events wait for the layers above. Beyond this the links are read no further, and TCP holds the senders.
-pub(crate) const EVENT_QUEUE: usize = 16;
+pub(crate) const EVENT_QUEUE: usize = 4;
 
 /// What happened. For one peer the order is always `Reachable`, frames, `Unreachable`.
 #[derive(Clone, PartialEq, Eq, Debug)]
