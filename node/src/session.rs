@@ -25,6 +25,9 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// the admission, so that this bounds a fault only.
 const GREETING: Duration = Duration::from_secs(1);
 
+/// How long a member that is no longer wanted waits for an admission that may be on its way.
+const JUST_ADMITTED: Duration = Duration::from_millis(100);
+
 /// What the last lines are given to be written in any case.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
@@ -85,11 +88,16 @@ pub(crate) async fn admit(
     output: &Output,
 ) -> Result<Option<(Node, Events)>, Failure> {
     let mut starting = pin!(Node::start(config).fuse());
-    select! {
-        started = starting => Ok(Some(started?)),
-        () = signals.stream().select_next_some() => Ok(None),
-        trouble = output.trouble() => fate_of(&Departure::Output(trouble)).map(|()| None),
+    let unwanted = select! {
+        started = starting => return Ok(Some(started?)),
+        () = signals.stream().select_next_some() => Departure::Signal,
+        trouble = output.trouble() => Departure::Output(trouble),
+    };
+    // The others may have admitted it in this very moment: then it says goodbye.
+    if let Some(Ok((node, _))) = timeout(JUST_ADMITTED, starting).await {
+        node.leave().await;
     }
+    fate_of(&unwanted).map(|()| None)
 }
 
 /// Shows an admitted member until it has left. `input` is taken only from here on.

@@ -37,9 +37,12 @@ pub fn spawn(future: impl Future<Output = ()> + Send + 'static) {
 }
 
 /// Runs a future on this thread until it ends.
+///
+/// The thread only waits: sockets and timers are the business of the runtime's own thread. (async-std's `block_on` takes
+/// part in it, and then each of the two wakes the other for what it found.)
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     start();
-    async_std::task::block_on(future)
+    futures::executor::block_on(future)
 }
 
 /// Waits.

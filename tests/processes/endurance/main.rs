@@ -1,0 +1,13 @@
+//! Many peers, and many faults. One at a time: each of these keeps the machine busy.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+mod chaos;
+mod crowd;
+mod monkey;
+
+/// The machine to oneself, among the tests of this program.
+fn alone() -> MutexGuard<'static, ()> {
+    static MACHINE: Mutex<()> = Mutex::new(());
+    MACHINE.lock().unwrap_or_else(PoisonError::into_inner)
+}
