@@ -105,6 +105,8 @@ pub(crate) struct Driver {
     commands: Receiver<Command>,
     lines: Receiver<Saying>,
     casts: Arc<Casts>,
+    /// Whom casts go to.
+    partners: Vec<PeerId>,
     name: Name,
     join_timeout: Duration,
     /// Taken when the start is resolved.
@@ -134,6 +136,7 @@ impl Driver {
             commands,
             lines,
             casts,
+            partners: Vec::new(),
             name: config.name.clone(),
             join_timeout: config.join_timeout,
             started: Some(started),
@@ -204,7 +207,7 @@ impl Driver {
             self.handle(Input::Saying(line), now);
             taken += 1;
         }
-        self.send_casts() || taken > 0
+        self.casts.send() || taken > 0
     }
 
     /// Whether the mesh may be read: not while the owner's mailbox is full, unless it has been for too long.
@@ -323,6 +326,10 @@ impl Driver {
 
     /// Does everything that the mind wants done.
     fn carry_out(&mut self) {
+        if !self.group.has_partners(&self.partners) {
+            self.partners = self.group.partners();
+            self.casts.set_partners(self.partners.clone());
+        }
         while let Some(output) = self.group.poll_output() {
             match output {
                 Output::Send(to, message) => self.send(&to, &message),
@@ -352,16 +359,6 @@ impl Driver {
             Ok(frame) => self.mesh.multicast(to, message.class(), &[frame]),
             Err(error) => tracing::error!(%error, ?message, "a message that cannot be sent"),
         }
-    }
-
-    /// Sends what was cast, unless links are behind. Whether there was anything.
-    fn send_casts(&self) -> bool {
-        let batch = if self.mesh.is_congested() { None } else { self.casts.take() };
-        let any = batch.is_some();
-        if let Some(batch) = batch {
-            self.mesh.multicast_batch(&self.group.partners(), batch);
-        }
-        any
     }
 
     fn resolve_start(&mut self, outcome: Result<Vec<Member>, StartError>) {

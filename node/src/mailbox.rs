@@ -56,6 +56,9 @@ pub(crate) struct Outbox {
 
 /// What a member hears of its group, in order: a stream that ends after [`Event::Bye`].
 ///
+/// Taken in a task of the member's own runtime ([`runtime::spawn`](crate::runtime::spawn)), an event is there some ten
+/// microseconds sooner than on a thread that has to be woken for it.
+///
 /// When it holds 1,024 events, the member stops reading from its links until some are taken, for a fifth of its
 /// `timeout` at most; then the oldest above 17,408 are discarded, and the next event taken is
 /// [`Event::Lagged`].

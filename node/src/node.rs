@@ -82,7 +82,7 @@ impl Node {
         let (outbox, events) = mailbox();
         let (started, start) = oneshot::channel();
         let me = mesh.me().clone();
-        let casts = Arc::<Casts>::default();
+        let casts = Arc::new(Casts::new(mesh.clone()));
         let ends = Ends { mesh, links, outbox, commands, lines, casts: casts.clone(), started };
         runtime::spawn(Driver::new(ends, mind, &config).run());
         let admitted_with = start.await.unwrap_or(Err(StartError::Interrupted))?;

@@ -1,13 +1,15 @@
 //! One established link: its reader, its writer, its queue and its proofs of life.
 
 use std::net::Shutdown;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::poll_fn;
 use futures::task::AtomicWaker;
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tracing::trace;
 
 use crate::beat::Beat;
@@ -75,6 +77,25 @@ impl Link {
     /// Queues a message.
     pub(crate) fn send_bulk(&self, message: &[u8], now: Instant) -> Result<(), SendError> {
         self.queue_bulk(|queue| queue.push_bulk(message, now))
+    }
+
+    /// Writes a chunk of frames in place if nothing else waits, and otherwise queues it: a message sent now and then is spared
+    /// the way through another task.
+    pub(crate) fn send_chunk_in_place(&self, chunk: &Bytes, now: Instant) -> Result<(), SendError> {
+        self.queue_bulk(|queue| {
+            if !queue.is_idle() || !self.is_up() {
+                return queue.push_chunks(std::slice::from_ref(chunk), now);
+            }
+            let mut stream = &self.stream;
+            let mut nobody = Context::from_waker(Waker::noop());
+            match Pin::new(&mut stream).poll_write(&mut nobody, chunk) {
+                Poll::Ready(Ok(written)) if written == chunk.len() => {}
+                Poll::Ready(Ok(written)) => queue.push_unfinished(chunk.slice(written..)),
+                // The writer meets the same, and knows what to do.
+                Poll::Ready(Err(_)) | Poll::Pending => return queue.push_chunks(std::slice::from_ref(chunk), now),
+            }
+            Ok(())
+        })
     }
 
     /// Queues chunks of frames that other links share.
@@ -240,8 +261,11 @@ impl Link {
         let was_behind = queue.behind_since().is_some();
         let pushed = push(&mut queue);
         self.congestion.note(was_behind, queue.behind_since().is_some());
+        let idle = queue.is_idle();
         drop(queue);
-        self.queued.wake();
+        if !idle {
+            self.queued.wake();
+        }
         pushed
     }
 
@@ -256,11 +280,11 @@ impl Link {
         poll_fn(|cx| {
             self.queued.register(cx.waker());
             if !self.is_up() {
-                return std::task::Poll::Ready(Next::Idle);
+                return Poll::Ready(Next::Idle);
             }
             match lock(&self.queue).next() {
-                Next::Idle => std::task::Poll::Pending,
-                next => std::task::Poll::Ready(next),
+                Next::Idle => Poll::Pending,
+                next => Poll::Ready(next),
             }
         })
         .await

@@ -52,6 +52,10 @@ pub(crate) struct Queue {
     bulk: VecDeque<Bytes>,
     /// The last chunk, which still grows.
     growing: Vec<u8>,
+    /// The rest of a chunk whose beginning has been written: nothing may come before it.
+    unfinished: Option<Bytes>,
+    /// Whether somebody is writing what was given out last.
+    writing: bool,
     /// Bulk that is queued or being written.
     bulk_bytes: usize,
     behind_since: Option<Instant>,
@@ -127,6 +131,18 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether bytes may be written past the queue: nothing waits, and nothing is being written.
+    pub(crate) fn is_idle(&self) -> bool {
+        let nothing_waits = self.urgent.is_empty() && self.bulk.is_empty() && self.growing.is_empty();
+        nothing_waits && self.unfinished.is_none() && !self.writing && self.stage == Stage::Open
+    }
+
+    /// Queues the rest of a chunk that was written past the idle queue in part.
+    pub(crate) fn push_unfinished(&mut self, rest: Bytes) {
+        self.bulk_bytes += rest.len();
+        self.unfinished = Some(rest);
+    }
+
     fn note_length(&mut self, now: Instant) {
         if self.bulk_bytes > HIGH_WATER_BYTES && self.behind_since.is_none() {
             self.behind_since = Some(now);
@@ -151,6 +167,15 @@ impl Queue {
 
     /// What to write next.
     pub(crate) fn next(&mut self) -> Next {
+        let next = self.choose();
+        self.writing = matches!(next, Next::Write(_));
+        next
+    }
+
+    fn choose(&mut self) -> Next {
+        if let Some(rest) = self.unfinished.take() {
+            return Next::Write(rest);
+        }
         if self.stage == Stage::Ending && self.farewell.is_none() {
             return Next::End;
         }
@@ -171,6 +196,7 @@ impl Queue {
 
     /// So many bytes, a chunk, were written.
     pub(crate) fn wrote(&mut self, bytes: usize, now: Instant) {
+        self.writing = false;
         self.bulk_bytes = self.growing.len() + self.bulk.iter().map(Bytes::len).sum::<usize>();
         self.written_behind += bytes;
         if self.bulk_bytes < LOW_WATER_BYTES {
@@ -299,6 +325,20 @@ mod tests {
         assert_eq!(bodies, [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()]);
         let long = Bytes::from(vec![0; LIMIT_BYTES + 1]);
         assert_eq!(queue.push_chunks(&[long], Instant::now()), Err(SendError::Full));
+    }
+
+    #[test]
+    fn nothing_comes_between_the_two_parts_of_a_chunk() {
+        let mut queue = Queue::default();
+        assert!(queue.is_idle());
+        queue.push_unfinished(Bytes::from_static(b"rest"));
+        queue.push_urgent(Kind::Urgent, b"vote").unwrap();
+        assert!(!queue.is_idle());
+        assert_eq!(queue.next(), Next::Write(Bytes::from_static(b"rest")));
+        assert!(!queue.is_idle(), "it is being written");
+        queue.wrote(4, Instant::now());
+        assert_eq!(written(&mut queue).len(), 1);
+        assert!(queue.is_idle());
     }
 
     #[test]

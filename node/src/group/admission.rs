@@ -170,7 +170,7 @@ impl Group {
                 if let Some(attempts) = joining.failed(now.instant) {
                     self.stage = Stage::Gone;
                     self.outputs.push_back(Output::NotJoined(attempts));
-                } else if joining.founds(self.me.id, self.me.priority, now.instant) {
+                } else if joining.founds(now.instant) {
                     info!("no group shows itself: this peer founds one");
                     self.found(now);
                 } else if joining.ask_at <= now.instant {

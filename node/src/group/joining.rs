@@ -4,10 +4,11 @@
 //! Whoever it reaches tells it of the group; then it asks the leader to be admitted, each heartbeat, until it is. Peers that
 //! reach each other but no group for [`ALONE`] make one: the one that ranks highest founds it.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use transport::{Address, DialError, PeerId};
+use transport::{Address, DialError, PeerId, PeerInfo};
 
 /// How long peers that reach only each other wait for a group to show itself.
 const ALONE: Duration = Duration::from_secs(2);
@@ -15,6 +16,8 @@ const ALONE: Duration = Duration::from_secs(2);
 /// What is known on the way into a group.
 #[derive(Clone, Debug)]
 pub(super) struct Joining {
+    me: PeerId,
+    priority: u16,
     /// By when it must be done; a founder is done at once.
     deadline: Instant,
     /// What became of each address, at last.
@@ -30,8 +33,10 @@ pub(super) struct Joining {
 }
 
 impl Joining {
-    pub(super) fn new(seeds: &[Address], limit: Duration, now: Instant) -> Self {
+    pub(super) fn new(me: &PeerInfo, seeds: &[Address], limit: Duration, now: Instant) -> Self {
         Self {
+            me: me.id,
+            priority: me.priority,
             deadline: now + limit,
             attempts: seeds.iter().map(|address| (address.clone(), None)).collect(),
             newcomers: BTreeMap::new(),
@@ -71,10 +76,16 @@ impl Joining {
     }
 
     /// Whether to found the group: nobody but newcomers for a while, and none of them ranks higher.
-    pub(super) fn founds(&self, me: PeerId, priority: u16, now: Instant) -> bool {
+    pub(super) fn founds(&self, now: Instant) -> bool {
+        self.founds_at().is_some_and(|due| due <= now)
+    }
+
+    /// When this peer founds the group, if nothing changes.
+    fn founds_at(&self) -> Option<Instant> {
         let outranks =
-            |(peer, theirs): (&PeerId, &u16)| (priority, std::cmp::Reverse(me)) > (*theirs, std::cmp::Reverse(*peer));
-        self.alone_since.is_some_and(|since| since + ALONE <= now) && self.newcomers.iter().all(outranks)
+            |(peer, priority): (&PeerId, &u16)| (self.priority, Reverse(self.me)) > (*priority, Reverse(*peer));
+        let since = self.alone_since.filter(|_| self.newcomers.iter().all(outranks))?;
+        Some(since + ALONE)
     }
 
     /// What became of each address, once there is no more hope: time is up, or every address refused for good.
@@ -86,7 +97,6 @@ impl Joining {
     }
 
     pub(super) fn poll_timeout(&self) -> Instant {
-        let founding = self.alone_since.map(|since| since + ALONE);
-        founding.into_iter().fold(self.deadline.min(self.ask_at), Instant::min)
+        self.founds_at().into_iter().fold(self.deadline.min(self.ask_at), Instant::min)
     }
 }

@@ -144,11 +144,11 @@ impl Group {
             bully: Bully::new(me.id, config, now.instant),
             pool: Pool::new(said, history::Limits::default(), seed, now.instant),
             presence: Presence::new(me.id, timeout * 3),
+            stage: Stage::Joining(Box::new(Joining::new(&me, &seeds, join_timeout, now.instant))),
             me,
             name,
             heartbeat,
             timeout,
-            stage: Stage::Joining(Box::new(Joining::new(&seeds, join_timeout, now.instant))),
             roster: None,
             preceding: None,
             edits: Vec::new(),
@@ -277,7 +277,12 @@ impl Group {
         self.outputs.pop_front()
     }
 
-    /// The peers that take part and can be reached.
+    /// Whether exactly these, by id, take part and can be reached.
+    pub(crate) fn has_partners(&self, peers: &[PeerId]) -> bool {
+        self.partners.iter().eq(peers)
+    }
+
+    /// The peers that take part and can be reached, by id.
     pub(crate) fn partners(&self) -> Vec<PeerId> {
         self.partners.iter().copied().collect()
     }

@@ -4,7 +4,8 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, stream};
+use futures::channel::oneshot;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use node::{Address, Config, Event, Events, Node, PeerId, runtime};
 
 use super::clock::now_ns;
@@ -32,14 +33,18 @@ pub fn run(place: Place) -> Result<(), String> {
     let config = config(place)?;
     let (node, events) = runtime::block_on(Node::start(config)).map_err(|error| error.to_string())?;
     let me = node.id();
-    let receiver = thread::spawn(move || runtime::block_on(receive(events, me)));
+    // Beside the member and not on a thread of its own: what comes is then not handed from one thread to another.
+    let (ended, end) = oneshot::channel::<()>();
+    runtime::spawn(receive(events, me).map(|()| drop(ended)));
     while runtime::block_on(node.status()).is_ok_and(|status| status.links.len() + 1 < usize::from(place.count)) {
         thread::sleep(LOOK);
     }
     println!("{}", Report::Ready);
     orders::serve(&mut Voice { node: node.clone() });
     runtime::block_on(node.leave());
-    receiver.join().map_err(|_| "the receiving thread panicked".into())
+    // Dropped, not sent: the task has come to its end.
+    let _ = runtime::block_on(end);
+    Ok(())
 }
 
 fn config(place: Place) -> Result<Config, String> {
