@@ -10,7 +10,7 @@ use harness::raw::Raw;
 use harness::wire::{self, Hello};
 use harness::{DEADLINE, Member, eventually, id, link, pair};
 use transport::runtime::{block_on, timeout};
-use transport::{Class, Event, Farewell, MAX_MESSAGE_BYTES, Mesh, PIECE_BYTES, SendError, Unreachable};
+use transport::{Batch, Class, Event, Farewell, MAX_MESSAGE_BYTES, Mesh, PIECE_BYTES, SendError, Unreachable};
 
 const KIB: usize = 1024;
 
@@ -46,6 +46,51 @@ fn a_multicast_reaches_everybody_it_names() {
     a.mesh.multicast(&[b.id(), c.id(), id(9)], Class::Bulk, &[b"one", b"two"]);
     for member in [&mut b, &mut c] {
         assert_eq!(member.messages_until(a.id(), b"two"), [b"one", b"two"]);
+    }
+}
+
+#[test]
+fn batches_of_any_length_keep_their_order_among_single_messages() {
+    let (a, mut b) = pair(1, 2);
+    let (from, to) = (a.id(), b.id());
+    let reader = std::thread::spawn(move || b.messages_until(from, b"the end"));
+    let mut sent = Vec::new();
+    for round in 0..600usize {
+        // Small ones are written in place, unless something else waits; 40 KiB go through the queue.
+        let length = if round % 7 == 0 { 40 * KIB } else { round % 300 };
+        let messages: Vec<Vec<u8>> = (0..3).map(|n| [vec![n; length], round.to_be_bytes().to_vec()].concat()).collect();
+        let mut batch = Batch::default();
+        messages.iter().for_each(|message| batch.push(&[&message[..length], &message[length..]]).unwrap());
+        block_on(a.mesh.uncongested());
+        a.mesh.multicast_batch(&[to], batch);
+        a.mesh.send(to, Class::Bulk, &round.to_be_bytes()).unwrap();
+        sent.extend(messages);
+        sent.push(round.to_be_bytes().to_vec());
+    }
+    a.send(to, b"the end");
+    sent.push(b"the end".to_vec());
+    assert!(reader.join().unwrap() == sent);
+}
+
+#[test]
+fn a_batch_written_in_place_to_a_reader_that_is_stuck_is_finished_later() {
+    let mut a = Member::new(1);
+    let mut raw = Raw::link(&a.address(), &Hello::new(id(2)));
+    a.until_reachable(id(2));
+    // Batches of up to 8 KiB, each alone, until the kernel takes no more and the rest waits in the queue.
+    let mut sent = 0u64;
+    while !a.mesh.is_congested() {
+        let mut batch = Batch::default();
+        batch.push(&[&[7; 7 * KIB], &sent.to_be_bytes()]).unwrap();
+        a.mesh.multicast_batch(&[id(2)], batch);
+        sent += 1;
+    }
+    for n in 0..sent {
+        let mut frame = raw.frame();
+        while frame.0 != wire::BULK {
+            frame = raw.frame();
+        }
+        assert_eq!((frame.1.len(), &frame.1[7 * KIB..]), (7 * KIB + 8, &n.to_be_bytes()[..]));
     }
 }
 
