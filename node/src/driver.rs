@@ -120,6 +120,8 @@ pub(crate) struct Driver {
     requests: BTreeMap<u64, oneshot::Sender<Result<Members, RequestError>>>,
     next_request: u64,
     leaving: Vec<oneshot::Sender<()>>,
+    /// The owner is gone: nothing comes from there any longer.
+    abandoned: bool,
     departed: bool,
     /// Why it did not start; told once the port is free again.
     failure: Option<StartError>,
@@ -148,6 +150,7 @@ impl Driver {
             requests: BTreeMap::new(),
             next_request: 0,
             leaving: Vec::new(),
+            abandoned: false,
             departed: false,
             failure: None,
         }
@@ -188,11 +191,13 @@ impl Driver {
     /// Handles what is there already, up to a bound. Whether there was anything.
     fn take_batch(&mut self, now: Now) -> bool {
         let mut taken = 0;
-        while let Ok(command) = self.commands.try_recv() {
+        while taken < BATCH
+            && let Ok(command) = self.commands.try_recv()
+        {
             self.handle(Input::Command(command), now);
             taken += 1;
         }
-        while taken < BATCH
+        while taken < 2 * BATCH
             && self.may_read(now.instant)
             && let Some(event) = self.links.ready()
         {
@@ -200,7 +205,7 @@ impl Driver {
             self.carry_out();
             taken += 1;
         }
-        while taken < 2 * BATCH
+        while taken < 3 * BATCH
             && !self.mesh.is_congested()
             && let Ok(line) = self.lines.try_recv()
         {
@@ -229,9 +234,11 @@ impl Driver {
         let links = &mut self.links;
         let mut event = if reads { links.next().left_future() } else { pending().right_future() }.fuse();
         let mut room = pin!(if reads { Either::Left(pending()) } else { Either::Right(self.outbox.room()) }.fuse());
-        let congested = self.mesh.is_congested();
+        let (abandoned, congested) = (self.abandoned, self.mesh.is_congested());
         let talk = async {
-            if congested {
+            if abandoned {
+                pending().await
+            } else if congested {
                 self.mesh.uncongested().await;
                 Input::Wake
             } else {
@@ -243,10 +250,11 @@ impl Driver {
             }
         };
         let mut talk = pin!(talk.fuse());
-        let mut command = pin!(self.commands.recv().fuse());
+        let mut command =
+            pin!(if abandoned { Either::Left(pending()) } else { Either::Right(self.commands.recv()) }.fuse());
         let mut started = match &mut self.started {
-            Some(started) => started.cancellation().left_future(),
-            None => pending().right_future(),
+            Some(started) if !abandoned => started.cancellation().left_future(),
+            _ => pending().right_future(),
         }
         .fuse();
         select_biased! {
@@ -268,7 +276,10 @@ impl Driver {
                 self.carry_out();
             }
             Input::Wake => self.alarm.due = None,
-            Input::Abandoned => self.group.leave(now),
+            Input::Abandoned => {
+                self.abandoned = true;
+                self.group.leave(now);
+            }
         }
     }
 
@@ -380,3 +391,6 @@ fn refused(name: Name, reason: NameRefusal) -> StartError {
 fn not_joined(limit: Duration, attempts: Vec<(Address, Option<DialError>)>) -> StartError {
     StartError::NotJoined { limit, attempts }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,6 +86,9 @@ impl Node {
         let ends = Ends { mesh, links, outbox, commands, lines, casts: casts.clone(), started };
         runtime::spawn(Driver::new(ends, mind, &config).run());
         let admitted_with = start.await.unwrap_or(Err(StartError::Interrupted))?;
+        // Where two groups met on the way, it may be another than the one asked for.
+        let admitted_as = admitted_with.iter().find(|member| member.id == me.id).map(|member| member.name.clone());
+        let name = admitted_as.unwrap_or(name);
         let about = About { id: me.id, name, address: me.address, group, admitted_with };
         Ok((Self { about: Arc::new(about), commands: command_sender, saying, casts }, events))
     }

@@ -87,7 +87,9 @@ impl Presence {
                 }
                 if *name != entry.name {
                     let before = std::mem::replace(name, entry.name.clone());
-                    seen.push(Seen::Renamed(peer, before, entry.name.clone()));
+                    if sight.is_here() {
+                        seen.push(Seen::Renamed(peer, before, entry.name.clone()));
+                    }
                 }
                 continue;
             }
@@ -124,7 +126,12 @@ impl Presence {
         };
         let before = std::mem::replace(sight, Sight::Absent(since, why));
         let reason = if why == Unreachable::Left { LeftReason::Left } else { LeftReason::Failed };
-        before.is_here().then(|| Seen::Left(peer, name.clone(), reason, why.to_string()))
+        let seen = before.is_here().then(|| Seen::Left(peer, name.clone(), reason, why.to_string()));
+        if let Sight::Unlisted(_) = before {
+            // Whether it is taken in once it is back is seen with the next roster.
+            self.members.remove(&peer);
+        }
+        seen
     }
 
     /// Members whose link never came up are given up, and those that no leader takes in.

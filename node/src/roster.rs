@@ -75,7 +75,7 @@ impl Roster {
     /// An entry for a new member, with the next join number.
     pub(crate) fn next_entry(&mut self, name: Name, address: Address, priority: u16, joined_at: Timestamp) -> Entry {
         let seniority = self.next_seniority;
-        self.next_seniority += 1;
+        self.next_seniority = self.next_seniority.saturating_add(1);
         Entry { name, address, priority, seniority, joined_at }
     }
 

@@ -159,6 +159,10 @@ impl<P: Copy + Ord> Pool<P> {
         if range.hi <= next || expired || range.session == self.session {
             return None;
         }
+        if range.lo > next && range.lo == range.hi {
+            // Nothing follows what is missing: a newcomer's range, that says nothing of who else has it.
+            return None;
+        }
         if range.lo > next {
             let skip = self.behind.offer(peer, range, now)?;
             return self.skip_to(skip, now);

@@ -304,6 +304,22 @@ fn a_newcomers_short_range_does_not_hide_what_an_older_neighbour_has() {
 }
 
 #[test]
+fn nothing_is_given_up_because_a_newcomer_never_had_it() {
+    let mut cluster = Cluster::new(4, Limits::default());
+    cluster.link(0, 1);
+    cluster.say_unheard(0, "missed by 1");
+    let baseline = cluster.pools[0].baseline();
+    cluster.adopt(2, baseline);
+    // The author is out of reach while the newcomer, which keeps nothing of it, is in reach for long.
+    cluster.cut(0, 1);
+    cluster.link(1, 2);
+    cluster.pass(Duration::from_secs(60));
+    assert_eq!(cluster.events(1), []);
+    cluster.link(0, 1);
+    assert_eq!(cluster.shown(1), [id(0, 0)]);
+}
+
+#[test]
 fn a_range_that_moves_on_while_it_is_skipped_to_is_met_in_its_middle() {
     let (mut pool, mut now) = between_two_peers();
     pool.handle_message(1, Message::Rest { ranges: vec![range(9, 10, 20, 20)] }, now);

@@ -48,7 +48,8 @@ impl Group {
         if (theirs > mine && !leads) || (foreign && leads) {
             self.send(from, Message::Pull);
         }
-        if theirs < mine {
+        // A newcomer has only heard of the roster that it knows: its `Have` says none, and would be answered for ever.
+        if theirs < mine && self.is_member() {
             self.send_have(from);
         }
     }
@@ -91,6 +92,7 @@ impl Group {
         if self.bully.is_leader() {
             return;
         }
+        self.publish_edits();
         let followed = !self.is_ahead(change.to) && self.roster.as_mut().is_some_and(|roster| roster.follow(change));
         if followed {
             self.handle_roster_changed(&[], now);
@@ -114,6 +116,8 @@ impl Group {
     }
 
     fn replace_roster(&mut self, roster: Roster, absent: &[PeerId], now: Now) {
+        // What this peer decided while it led is of its own roster.
+        self.publish_edits();
         self.roster = Some(roster);
         self.handle_roster_changed(absent, now);
     }
@@ -225,6 +229,8 @@ impl Group {
         let Some(entry) = roster.entry(self.me.id) else { return };
         let rank = election::Rank { priority: entry.priority, seniority: entry.seniority, peer: self.me.id };
         let epoch = roster.version.epoch;
+        // Two groups that met on the way may have had two of this name.
+        self.name = entry.name.clone();
         self.pool.adopt(baseline, now.instant);
         self.become_member(now);
         self.replace_roster_quietly(roster, &absent, now);
@@ -247,7 +253,7 @@ impl Group {
 
     /// A peer wants to be a member.
     pub(super) fn handle_join(&mut self, from: PeerId, join: Join, now: Now) {
-        if !self.bully.is_leader() || !self.is_member() {
+        if !self.leads() || !self.is_member() {
             self.send_have(from);
             return;
         }
@@ -279,13 +285,14 @@ impl Group {
         let Some((holder, entry)) = roster.holder(join.name.as_str()) else {
             return Verdict::Admit(join.name.clone(), None);
         };
+        // Where the holder listened somebody else does: it ended, even if that has not been noticed yet.
         let restarted = entry.address == join.address || self.presence.is_gone(holder);
         if join.member {
             Verdict::Admit(roster.free_name(&join.name, from), None)
+        } else if restarted && holder != self.me.id {
+            Verdict::Admit(join.name.clone(), Some(holder))
         } else if self.presence.is_here(holder) {
             Verdict::Refuse(NameRefusal::InUse)
-        } else if restarted {
-            Verdict::Admit(join.name.clone(), Some(holder))
         } else {
             Verdict::Wait
         }
@@ -324,7 +331,7 @@ impl Group {
 
     /// As the leader, drops the members that have been away for too long.
     pub(super) fn drop_overdue(&mut self, now: Now) {
-        if !self.bully.is_leader() {
+        if !self.leads() {
             return;
         }
         let overdue = self.presence.overdue(now.instant);

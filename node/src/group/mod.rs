@@ -8,6 +8,7 @@
 mod admission;
 mod commands;
 mod joining;
+mod owner;
 mod private;
 mod requests;
 mod succession;
@@ -31,10 +32,10 @@ use self::joining::Joining;
 use self::private::Privates;
 use self::requests::Requests;
 use crate::api::{Members, NameRefusal, RequestError};
-use crate::event::{Event, Leader, Member, Via};
+use crate::event::{Event, Leader, Member};
 use crate::name::Name;
-use crate::presence::{Presence, Seen};
-use crate::roster::{Edit, Entry, Roster, RosterVersion};
+use crate::presence::Presence;
+use crate::roster::{Edit, Roster, RosterVersion};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, Incoming, Message};
 
@@ -188,6 +189,8 @@ impl Group {
         self.reachable.remove(&peer);
         if let Stage::Joining(joining) = &mut self.stage {
             joining.handle_lost(peer, now.instant);
+            // It may have told of a group that nobody else knows: whoever is left is asked anew.
+            self.roster = None;
         }
         let seen = self.presence.handle_unreachable(peer, why, now.instant);
         self.tell_seen(seen);
@@ -227,6 +230,7 @@ impl Group {
     /// Time has passed. Calling early changes nothing.
     pub(crate) fn handle_timeout(&mut self, now: Now) {
         self.bully.handle_timeout(now.instant);
+        self.drain(now);
         self.pool.handle_timeout(now.instant);
         for id in self.privates.handle_timeout(now.instant) {
             self.outputs.push_back(Output::Delivered(id, false));
@@ -262,7 +266,7 @@ impl Group {
             Some(self.compare_at),
             self.bully.poll_timeout(),
             self.pool.poll_timeout(),
-            self.presence.poll_timeout(self.bully.is_leader()),
+            self.presence.poll_timeout(self.leads()),
             self.privates.poll_timeout(),
             self.requests.poll_timeout(),
         ];
@@ -301,6 +305,12 @@ impl Group {
         self.partners = partners;
     }
 
+    /// Whether this peer leads, and the roster is its own to change.
+    fn leads(&self) -> bool {
+        let epoch = self.roster.as_ref().map(|roster| roster.version.epoch);
+        self.bully.is_leader() && epoch == self.bully.epoch()
+    }
+
     fn is_member(&self) -> bool {
         matches!(self.stage, Stage::Member | Stage::Leaving(_))
     }
@@ -322,7 +332,11 @@ impl Group {
                     self.outputs.push_back(Output::Refused(refusal));
                 }
             }
-            Message::Election(message) => self.bully.handle_message(from, message, now.instant),
+            Message::Election(message) => {
+                self.bully.handle_message(from, message, now.instant);
+                // What came with it may rest on who leads.
+                self.drain(now);
+            }
             Message::Pool(message) => {
                 if self.is_member() {
                     self.pool.handle_message(from, message, now.instant);
@@ -372,44 +386,5 @@ impl Group {
         if !reachable.is_empty() {
             self.outputs.push_back(Output::Send(reachable, Box::new(message)));
         }
-    }
-
-    fn tell(&mut self, event: Event) {
-        if self.is_member() {
-            self.outputs.push_back(Output::Event(event));
-        }
-    }
-
-    fn tell_seen(&mut self, seen: impl IntoIterator<Item = Seen>) {
-        for seen in seen {
-            let event = match seen {
-                Seen::Joined(id) => {
-                    let Some(entry) = self.roster.as_ref().and_then(|roster| roster.entry(id)) else { continue };
-                    Event::Joined { id, name: entry.name.clone(), address: entry.address.clone(), via: Via::Peer }
-                }
-                Seen::Left(id, name, reason, detail) => Event::Left { id, name, reason, detail },
-                Seen::Renamed(id, from, to) => Event::Renamed { id, from, to },
-            };
-            self.tell(event);
-        }
-    }
-
-    fn member(&self, id: PeerId, entry: &Entry) -> Member {
-        Member {
-            id,
-            name: entry.name.clone(),
-            address: entry.address.clone(),
-            priority: entry.priority,
-            leader: self.leader.as_ref().is_some_and(|leader| leader.id == id),
-            joined_at: entry.joined_at,
-            via: Via::Peer,
-        }
-    }
-
-    /// A member's name, or its id where it is unknown.
-    fn name_of(&self, peer: PeerId) -> String {
-        let entry = self.roster.as_ref().and_then(|roster| roster.entry(peer));
-        let told = self.reachable.get(&peer).map(|info| &*info.name);
-        entry.map(|entry| entry.name.as_str()).or(told).map_or_else(|| peer.to_string(), ToOwned::to_owned)
     }
 }

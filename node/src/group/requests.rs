@@ -54,6 +54,11 @@ impl Requests {
         }
     }
 
+    /// The leader is another, or begins anew: everything is asked again. Who did not lead when it was asked was silent.
+    pub(super) fn ask_again(&mut self) {
+        self.pending.values_mut().for_each(|pending| pending.asked = None);
+    }
+
     /// An answer came. Whether it was waited for.
     pub(super) fn handle_answer(&mut self, id: u64) -> bool {
         self.pending.remove(&id).is_some()

@@ -21,6 +21,7 @@ impl Group {
         let election::Event::Leader { leader, epoch, reason } = event;
         let cause = reason.display_with(|peer| self.name_of(peer)).to_string();
         info!(?leader, ?epoch, cause, "leader changed");
+        self.requests.ask_again();
         let (Some(id), Some(epoch)) = (leader, epoch) else {
             self.leader = None;
             self.tell(Event::Leader(None));

@@ -1,0 +1,7 @@
+//! Where simulated time begins: the only look at a clock in the tests of a mind.
+
+use std::time::Instant;
+
+pub(super) fn start() -> Instant {
+    Instant::now()
+}
