@@ -53,7 +53,9 @@ impl Casts {
                 return Poll::Ready(Err(Ended));
             }
             if waiting.batch.bytes() >= FULL_BYTES {
-                waiting.callers.push(cx.waker().clone());
+                if !waiting.callers.iter().any(|caller| caller.will_wake(cx.waker())) {
+                    waiting.callers.push(cx.waker().clone());
+                }
                 return Poll::Pending;
             }
             let first = waiting.batch.is_empty();

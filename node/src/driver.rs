@@ -25,8 +25,10 @@ use crate::mailbox::Outbox;
 use crate::name::Name;
 use crate::node::now;
 
-/// How many events of the mesh, and how many lines and casts, one turn takes: enough to batch, and not so many that the
-/// rest waits.
+/// How many reads of links one turn takes: each may hold a thousand messages, and no timer is looked at meanwhile.
+const READS: usize = 64;
+
+/// How many commands, and how many lines, one turn takes: enough to batch, and not so many that the rest waits.
 const BATCH: usize = 1024;
 
 /// How long a goodbye may take: with a leader's handing over, well below the two seconds that leaving is allowed.
@@ -197,15 +199,16 @@ impl Driver {
             self.handle(Input::Command(command), now);
             taken += 1;
         }
-        while taken < 2 * BATCH
-            && self.may_read(now.instant)
-            && let Some(event) = self.links.ready()
-        {
+        for _ in 0..READS {
+            if !self.may_read(now.instant) {
+                break;
+            }
+            let Some(event) = self.links.ready() else { break };
             self.handle(Input::Mesh(event), now);
             self.carry_out();
             taken += 1;
         }
-        while taken < 3 * BATCH
+        while taken < 2 * BATCH
             && !self.mesh.is_congested()
             && let Ok(line) = self.lines.try_recv()
         {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use transport::PeerId;
 
 use crate::text;
 
@@ -52,6 +53,11 @@ impl Name {
     /// The key that a name typed by somebody is looked up by.
     pub fn key_of(text: &str) -> String {
         text.to_lowercase()
+    }
+
+    /// What somebody is called whose name is not known.
+    pub(crate) fn of_stranger(peer: PeerId) -> Self {
+        Self(format!("peer-{}", peer.uuid().simple()).chars().take(Self::MAX_CHARS).collect())
     }
 
     /// The name with a number behind it, cut so that it stays a name: `Bob-2`.
@@ -136,5 +142,6 @@ mod tests {
         let name: Name = "é".repeat(32).parse().unwrap();
         assert_eq!(name.numbered(12).as_str(), format!("{}-12", "é".repeat(29)));
         assert!(name.numbered(u64::MAX).as_str().parse::<Name>().is_ok());
+        assert!(Name::of_stranger(PeerId::random()).as_str().parse::<Name>().is_ok());
     }
 }

@@ -146,7 +146,7 @@ impl Node {
     }
 
     /// Sends bytes to every member that can be reached, at most once, kept nowhere: for programs that want speed and no
-    /// history. In order per sender.
+    /// history. In order among the casts of one member; a line that is said may overtake them.
     ///
     /// While some member's queue is full it waits for that, for `timeout` at most: then that member's link is taken down.
     ///

@@ -5,6 +5,7 @@ use transport::PeerId;
 
 use super::{Group, Now, Output, Stage};
 use crate::event::{Event, Leader, Via};
+use crate::name::Name;
 use crate::roster::{Edit, Roster};
 use crate::wire::Message;
 
@@ -140,9 +141,11 @@ impl Group {
         }
     }
 
-    fn leaders_name(&self, leader: PeerId) -> crate::name::Name {
+    /// A leader's name. One whose roster and hello are both not here yet is called by the beginning of its id.
+    fn leaders_name(&self, leader: PeerId) -> Name {
         let entry = self.roster.as_ref().and_then(|roster| roster.entry(leader));
         let told = || self.reachable.get(&leader).and_then(|info| info.name.parse().ok());
-        entry.map(|entry| entry.name.clone()).or_else(told).unwrap_or_else(|| self.name.clone())
+        let known = if leader == self.me.id { Some(self.name.clone()) } else { entry.map(|entry| entry.name.clone()) };
+        known.or_else(told).unwrap_or_else(|| Name::of_stranger(leader))
     }
 }
