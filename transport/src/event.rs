@@ -12,8 +12,8 @@ use futures::{SinkExt, Stream};
 use crate::control::Refusal;
 use crate::peer::{Address, PeerId, PeerInfo};
 
-/// How many events wait for the layers above. Beyond this the links are read no further, and TCP holds the senders.
-pub(crate) const EVENT_QUEUE: usize = 4;
+/// How many events wait for the layers above, beside one for each link. Beyond this the links are read no further, and TCP holds the senders.
+pub(crate) const EVENT_QUEUE: usize = 1;
 
 /// What happened. For one peer the order is always `Reachable`, frames, `Unreachable`.
 #[derive(Clone, PartialEq, Eq, Debug)]

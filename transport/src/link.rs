@@ -23,8 +23,9 @@ use crate::peer::PeerInfo;
 use crate::queue::{Next, Queue};
 use crate::runtime::TcpStream;
 
-/// How much is read at once, in bytes. At least one frame must fit; beyond this a system call's cost no longer shows.
-const READ_BYTES: usize = 64 * 1024;
+/// How much is read at once, in bytes. At least one frame must fit; twice as much makes a flood no faster, and every read that
+/// waits to be handled takes that much memory.
+const READ_BYTES: usize = 24 * 1024;
 const _: () = assert!(READ_BYTES > PIECE_BYTES + HEADER_BYTES);
 
 /// The link to one peer.
