@@ -11,7 +11,7 @@ use uuid::Uuid;
 ///
 /// Messages are numbered within a session, so no counter needs the disk: a restart is another session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Session(Uuid);
+pub struct Session(#[serde(with = "uuid::serde::compact")] Uuid);
 
 impl Session {
     /// Names a session by `uuid`, which must never have named another.

@@ -41,6 +41,9 @@ pub enum StartError {
         /// Each address tried, and what became of it at last. An address without an error was reached.
         attempts: Vec<(Address, Option<DialError>)>,
     },
+    /// Another process runs with the identity of this one.
+    #[error("another process runs with the same identity: end that one first")]
+    IdInUse,
     /// The runtime ended while it started.
     #[error("the program's runtime ended while this member started")]
     Interrupted,
@@ -132,8 +135,10 @@ pub struct Members {
 /// This peer as it stands.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
-    /// Every link that is up.
+    /// How each other member that can be reached is reached.
     pub links: Vec<Link>,
+    /// Who is linked to whom: all members that can be reached, this one included, the oldest first.
+    pub mesh: Vec<Row>,
     /// Who leads, as far as this peer knows.
     pub leader: Option<Leader>,
     /// The greatest epoch it knows.
@@ -142,15 +147,26 @@ pub struct Status {
     pub members: usize,
 }
 
-/// One link.
+/// How one member is reached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Link {
-    /// Who is at its other end.
+    /// Whom.
     pub id: PeerId,
-    /// That peer's name.
+    /// That member's name.
     pub name: Name,
-    /// How long a message and its answer take, once that was measured.
+    /// Who passes on what goes there, if there is no link of one's own.
+    pub through: Option<Name>,
+    /// How long a message and its answer take over one's own link, once that was measured.
     pub round_trip: Option<Duration>,
+}
+
+/// One member's links, as everybody in its reach knows them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// Whose.
+    pub name: Name,
+    /// Whether it is linked to each of [`Status::mesh`], in that order.
+    pub linked: Vec<bool>,
 }
 
 /// What became of each address, for the one line that a person reads.

@@ -16,11 +16,11 @@ use futures::{FutureExt, StreamExt, select_biased};
 use history::MessageId;
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
-use crate::api::{Delivery, Link, Members, MsgError, NameRefusal, RequestError, StartError, Status};
+use crate::api::{Delivery, Link, Members, MsgError, NameRefusal, RequestError, Row, StartError, Status};
 use crate::casts::Casts;
 use crate::config::Config;
 use crate::event::{ByeReason, Event, Leader, Member};
-use crate::group::{Group, Now, Output};
+use crate::group::{Group, Now, Outgoing, Output};
 use crate::mailbox::Outbox;
 use crate::name::Name;
 use crate::node::now;
@@ -125,6 +125,8 @@ pub(crate) struct Driver {
     /// The owner is gone: nothing comes from there any longer.
     abandoned: bool,
     departed: bool,
+    /// Why, as its owner is told.
+    bye: ByeReason,
     /// Why it did not start; told once the port is free again.
     failure: Option<StartError>,
 }
@@ -154,6 +156,7 @@ impl Driver {
             leaving: Vec::new(),
             abandoned: false,
             departed: false,
+            bye: ByeReason::Left,
             failure: None,
         }
     }
@@ -182,7 +185,7 @@ impl Driver {
         if let Some(failure) = self.failure.take() {
             self.resolve_start(Err(failure));
         }
-        self.events.push(Event::Bye(ByeReason::Left));
+        self.events.push(Event::Bye(self.bye));
         self.outbox.push(&mut self.events);
         drop(self.outbox);
         for left in self.leaving {
@@ -288,9 +291,11 @@ impl Driver {
 
     fn handle_mesh(&mut self, event: transport::Event, now: Now) {
         match event {
-            transport::Event::Reachable(peer) => self.group.handle_reachable(peer, now),
+            transport::Event::Reachable { peer, direct } => self.group.handle_reachable(peer, direct, now),
+            transport::Event::Path { peer, direct } => self.group.handle_path(peer, direct, now),
             transport::Event::Unreachable { peer, reason } => self.group.handle_unreachable(peer, reason, now),
             transport::Event::Frames { from, frames } => self.group.handle_frames(from, frames, now),
+            transport::Event::IdInUse => self.depart_for_another(),
             transport::Event::SeedFailed { address, error } => self.group.handle_seed_failed(address, error, now),
         }
     }
@@ -328,10 +333,18 @@ impl Driver {
         let members = self.group.members();
         let named = |id: PeerId| members.iter().find(|member| member.id == id).map(|member| member.name.clone());
         let links = self.mesh.links().into_iter().filter_map(|link| {
-            Some(Link { id: link.peer.id, name: named(link.peer.id)?, round_trip: link.round_trip })
+            // One that is a member nowhere yet may pass something on as well.
+            let through = link.through.map(|id| named(id).unwrap_or_else(|| Name::of_stranger(id)));
+            Some(Link { id: link.peer.id, name: named(link.peer.id)?, through, round_trip: link.round_trip })
         });
+        let edges = self.mesh.edges();
+        let linked = |one: &Member, other: &Member| edges.get(&one.id).is_some_and(|edges| edges.contains(&other.id));
+        let reached = || members.iter().filter(|member| edges.contains_key(&member.id));
+        let row =
+            |one: &Member| Row { name: one.name.clone(), linked: reached().map(|other| linked(one, other)).collect() };
         Status {
             links: links.collect(),
+            mesh: reached().map(row).collect(),
             leader: self.group.leader().cloned(),
             epoch: self.group.epoch(),
             members: members.len(),
@@ -368,11 +381,18 @@ impl Driver {
         self.outbox.push(&mut self.events);
     }
 
-    fn send(&self, to: &[PeerId], message: &crate::wire::Message) {
+    fn send(&self, to: &[PeerId], message: &Outgoing) {
         match message.to_frame() {
             Ok(frame) => self.mesh.multicast(to, message.class(), &[frame]),
             Err(error) => tracing::error!(%error, ?message, "a message that cannot be sent"),
         }
+    }
+
+    /// Another process runs as this peer: of the two this one goes.
+    fn depart_for_another(&mut self) {
+        self.departed = true;
+        self.bye = ByeReason::Fault;
+        self.failure = Some(StartError::IdInUse);
     }
 
     fn resolve_start(&mut self, outcome: Result<Vec<Member>, StartError>) {

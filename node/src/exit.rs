@@ -48,7 +48,8 @@ impl Failure {
     /// The exit code that scripts see.
     pub(crate) fn code(&self) -> u8 {
         match self {
-            Self::Output(_) | Self::System { .. } | Self::Fault | Self::Start(StartError::Interrupted) => 1,
+            Self::Output(_) | Self::System { .. } | Self::Fault => 1,
+            Self::Start(StartError::Interrupted | StartError::IdInUse) => 1,
             Self::Arguments(_) | Self::Start(StartError::Config(_)) => 2,
             Self::Start(StartError::Listen(transport::ListenError::Config(_))) => 2,
             Self::Name { .. } | Self::Start(StartError::NameRefused { .. }) => 3,

@@ -38,7 +38,7 @@ mod casts;
 mod config;
 mod driver;
 mod event;
-mod group;
+pub mod group;
 mod mailbox;
 mod name;
 mod node;
@@ -49,7 +49,7 @@ mod timestamp;
 mod wire;
 
 pub use api::{
-    CastError, Delivery, Ended, Link, Members, MsgError, NameRefusal, RequestError, SayError, StartError, Status,
+    CastError, Delivery, Ended, Link, Members, MsgError, NameRefusal, RequestError, Row, SayError, StartError, Status,
 };
 pub use config::{Config, ConfigError};
 pub use event::{ByeReason, Event, Leader, LeftReason, Member, Message, Private, Via};

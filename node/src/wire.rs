@@ -118,6 +118,34 @@ impl Message {
         transport::encode(&(MESSAGE, self))
     }
 
+    /// Its name in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        use election::Message as E;
+        use history::Message as P;
+        match self {
+            Self::Have(_) => "Have",
+            Self::Pull => "Pull",
+            Self::Roster(_) => "Roster",
+            Self::Change(_) => "Change",
+            Self::Join(_) => "Join",
+            Self::Welcome(_) => "Welcome",
+            Self::Refused(_) => "Refused",
+            Self::Election(E::Election { .. }) => "Election",
+            Self::Election(E::Answer { .. }) => "Answer",
+            Self::Election(E::Coordinator { .. }) => "Coordinator",
+            Self::Election(E::Heartbeat { .. }) => "Heartbeat",
+            Self::Election(E::Yield { .. }) => "Yield",
+            Self::Pool(P::Say(_)) => "Say",
+            Self::Pool(P::Digest { .. }) => "Digest",
+            Self::Pool(P::Pull { .. }) => "LinePull",
+            Self::Pool(P::Rest { .. }) => "Rest",
+            Self::Private(_) => "Private",
+            Self::PrivateAck(_) => "PrivateAck",
+            Self::Request(..) => "Request",
+            Self::Response(..) => "Response",
+        }
+    }
+
     /// Which messages it overtakes.
     pub(crate) fn class(&self) -> Class {
         match self {
@@ -174,7 +202,7 @@ mod tests {
 
     /// Every message, and its bytes as documented in `docs/protocol.md`.
     fn golden() -> Vec<(Message, String)> {
-        let id = |n: u8| format!("0000000000000010{:032x}", n);
+        let id = |n: u8| format!("{n:032x}");
         let number = |n: u64| format!("{n:016x}");
         let text = |text: &str| {
             let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();

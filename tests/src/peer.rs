@@ -180,9 +180,11 @@ impl Peer {
         reply["members"].as_array().unwrap_or_else(|| panic!("{} got no members but {:?}", self.name(), reply)).clone()
     }
 
-    /// How many links it has.
+    /// How many links of its own it has.
     pub fn links(&self) -> usize {
-        self.ask(json!({"do": "status"}))["links"].as_array().map_or(0, Vec::len)
+        let status = self.ask(json!({"do": "status"}));
+        let links = status["links"].as_array().into_iter().flatten();
+        links.filter(|link| link["state"] == "direct").count()
     }
 
     /// Kills it with SIGKILL.

@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
-use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES};
+use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES, first_frame};
 use crate::error::SendError;
+use crate::overlay::Relay;
+use crate::relay;
 
 /// How much goes into one chunk, and so into one write, in bytes. Beyond this a system call's cost no longer shows.
 pub(crate) const CHUNK_BYTES: usize = 64 * 1024;
@@ -29,13 +31,26 @@ impl Batch {
         if length > MAX_MESSAGE_BYTES {
             return Err(SendError::TooLong(length));
         }
-        if length <= PIECE_BYTES {
-            self.push_piece(Kind::Bulk, parts, length);
-        } else {
-            let message = parts.concat();
-            codec::pieces(&message).for_each(|(kind, piece)| self.push_piece(kind, &[piece], piece.len()));
-        }
+        self.push_kind(Kind::Bulk, parts, length);
         Ok(())
+    }
+
+    /// The same messages behind a header: for a peer that is reached through others.
+    pub(crate) fn relayed(chunks: &[Bytes], relay: Relay) -> Self {
+        let header = relay::header(relay);
+        let (mut batch, mut message) = (Self::default(), Vec::new());
+        for chunk in chunks {
+            let mut rest = &chunk[..];
+            while let Ok(Some(frame)) = first_frame(rest) {
+                message.extend_from_slice(frame.body);
+                if frame.kind == Kind::Bulk {
+                    batch.push_kind(Kind::RelayedBulk, &[&header, &message], header.len() + message.len());
+                    message.clear();
+                }
+                rest = &rest[HEADER_BYTES + frame.body.len()..];
+            }
+        }
+        batch
     }
 
     /// Whether there is nothing in it.
@@ -52,6 +67,15 @@ impl Batch {
     pub(crate) fn into_chunks(mut self) -> Vec<Bytes> {
         self.finish_chunk();
         self.full
+    }
+
+    fn push_kind(&mut self, kind: Kind, parts: &[&[u8]], length: usize) {
+        if length <= PIECE_BYTES {
+            self.push_piece(kind, parts, length);
+        } else {
+            let message = parts.concat();
+            codec::pieces(kind, &message).for_each(|(kind, piece)| self.push_piece(kind, &[piece], piece.len()));
+        }
     }
 
     fn push_piece(&mut self, kind: Kind, parts: &[&[u8]], length: usize) {
@@ -74,7 +98,6 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::first_frame;
 
     /// Messages as a receiver puts them together.
     fn read(batch: Batch) -> Vec<Vec<u8>> {

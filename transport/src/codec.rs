@@ -36,6 +36,12 @@ pub(crate) enum Kind {
     Bulk = 2,
     /// A piece of a message; more follow.
     Part = 3,
+    /// A message that overtakes bulk, behind the [`Relay`](crate::overlay::Relay) that says from and for whom it is.
+    RelayedUrgent = 4,
+    /// A message, or the last piece of one, behind a `Relay`.
+    RelayedBulk = 5,
+    /// Link states, or the last piece of some, that are too long to overtake bulk.
+    Links = 6,
 }
 
 impl TryFrom<u8> for Kind {
@@ -47,6 +53,9 @@ impl TryFrom<u8> for Kind {
             1 => Ok(Self::Urgent),
             2 => Ok(Self::Bulk),
             3 => Ok(Self::Part),
+            4 => Ok(Self::RelayedUrgent),
+            5 => Ok(Self::RelayedBulk),
+            6 => Ok(Self::Links),
             other => Err(DecodeError::FrameKind(other)),
         }
     }
@@ -91,8 +100,8 @@ pub(crate) fn push_frame(out: &mut Vec<u8>, kind: Kind, parts: &[&[u8]]) {
     parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
-/// A message in the pieces that it travels in, the last of which says so.
-pub(crate) fn pieces(message: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
+/// A message in the pieces that it travels in, the last of which says what it is.
+pub(crate) fn pieces(last: Kind, message: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
     let mut rest = Some(message);
     std::iter::from_fn(move || {
         let message = rest.take()?;
@@ -101,7 +110,7 @@ pub(crate) fn pieces(message: &[u8]) -> impl Iterator<Item = (Kind, &[u8])> {
                 rest = Some(more);
                 Some((Kind::Part, piece))
             }
-            None => Some((Kind::Bulk, message)),
+            None => Some((last, message)),
         }
     })
 }

@@ -5,13 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
+use crate::overlay::Message;
 use crate::peer::{PeerId, PeerInfo};
 
 /// The first bytes of every hello: whatever does not begin so is not one of us.
 pub(crate) const MAGIC: [u8; 8] = *b"meshchat";
 
 /// The version of the protocol between peers. Peers of different versions refuse each other.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// A message between the ends of one link.
 ///
@@ -21,6 +22,7 @@ pub const PROTOCOL_VERSION: u16 = 1;
 ///     |<----- Hello or Refused ------|   who I am, or why not
 ///     |------ Up ------------------->|   this connection is our link
 ///     |<===== Ping, frames =========>|
+///     |<===== Links ================>|   who is linked to whom
 ///     |------ Bye ------------------>|   either end, last of all
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -34,7 +36,14 @@ pub(crate) enum Control {
     /// Sent each heartbeat by both ends.
     Ping(Ping),
     /// The last frame: its sender goes, and for what reason.
-    Bye(Farewell),
+    Bye {
+        /// Why.
+        farewell: Farewell,
+        /// The version of its last, empty link state.
+        version: u64,
+    },
+    /// Who is linked to whom.
+    Links(Message),
 }
 
 impl Control {
@@ -120,6 +129,8 @@ pub(crate) struct Ping {
     pub(crate) echo: u64,
     /// How long ago that was, in microseconds: what the sender's wait adds to a round trip (as in RFC 3550, 6.4.1).
     pub(crate) held_us: u64,
+    /// The hash of the sender's table of link states.
+    pub(crate) table: u64,
 }
 
 /// Why a peer goes.
@@ -153,12 +164,12 @@ mod tests {
 
     #[test]
     fn every_control_message_has_its_golden_bytes() {
-        let id = "00000000000000100102030405060708090a0b0c0d0e0f10";
+        let id = "0102030405060708090a0b0c0d0e0f10";
         let peer = format!("{id}0000000000000003{}616c{}683a390007", "0000000000000002", "0000000000000003");
         let by = PeerId::new(Uuid::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10));
         let refused = |reason| Control::Refused(Refused { by, reason });
         for (message, golden) in [
-            (Control::Hello(hello()), format!("000000006d657368636861740001000000000000000167{peer}")),
+            (Control::Hello(hello()), format!("000000006d657368636861740002000000000000000167{peer}")),
             (refused(Refusal::Version { ours: 2 }), format!("00000001{id}000000000002")),
             (refused(Refusal::Group { ours: "x".into() }), format!("00000001{id}00000001000000000000000178")),
             (refused(Refusal::Oneself), format!("00000001{id}00000002")),
@@ -168,10 +179,10 @@ mod tests {
             (refused(Refusal::Malformed), format!("00000001{id}00000006")),
             (Control::Up, "00000002".into()),
             (
-                Control::Ping(Ping { sequence: 1, echo: 2, held_us: 3 }),
-                "00000003000000000000000100000000000000020000000000000003".into(),
+                Control::Ping(Ping { sequence: 1, echo: 2, held_us: 3, table: 4 }),
+                "000000030000000000000001000000000000000200000000000000030000000000000004".into(),
             ),
-            (Control::Bye(Farewell::Left), "0000000400000000".into()),
+            (Control::Bye { farewell: Farewell::Left, version: 9 }, "00000004000000000000000000000009".into()),
         ] {
             let bytes = message.to_bytes();
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -58,15 +58,16 @@ pub(crate) async fn keep_dialling(shared: Arc<Shared>, target: Target, delay: Du
     while let Some(address) = shared.wanted(&target) {
         match dial(&shared, &address).await {
             Ok(peer) => {
-                note_answer(&shared, &target, &address, peer).await;
+                note_answer(&shared, &target, &address, peer);
                 break;
             }
             Err((error, by)) => {
                 trace!(?target, %error, "dial failed");
                 if let Some(by) = by {
-                    note_answer(&shared, &target, &address, by).await;
+                    note_answer(&shared, &target, &address, by);
                 }
-                report(&shared, &target, &address, error).await;
+                shared.heed_owner().await;
+                report(&shared, &target, &address, error);
             }
         }
         let pause = back_off.pause(rand::rng().random());
@@ -122,24 +123,24 @@ async fn attempt(shared: &Arc<Shared>, address: SocketAddr) -> Result<PeerId, Fa
 }
 
 /// Somebody answered at the address where `target` is expected.
-async fn note_answer(shared: &Arc<Shared>, target: &Target, address: &Address, answered: PeerId) {
+fn note_answer(shared: &Arc<Shared>, target: &Target, address: &Address, answered: PeerId) {
     match target {
         Target::Seed(_) => shared.seed_found(address, answered),
-        Target::Member(expected) => shared.note_answer(*expected, address, answered).await,
+        Target::Member(expected) => shared.note_answer(*expected, address, answered),
     }
 }
 
 /// A failed dial tells more of a lost member, or is told to whoever wants to join.
-async fn report(shared: &Arc<Shared>, target: &Target, address: &Address, error: DialError) {
+fn report(shared: &Arc<Shared>, target: &Target, address: &Address, error: DialError) {
     match target {
         Target::Seed(_) => {
             if error == DialError::Refused(Refusal::Oneself) {
                 shared.forget_seed(target);
             }
-            shared.tell(Event::SeedFailed { address: address.clone(), error }).await;
+            shared.tell(Event::SeedFailed { address: address.clone(), error });
         }
         Target::Member(peer) if error == DialError::NobodyThere && shared.lost_by_its_end(*peer) => {
-            shared.tell(Event::Unreachable { peer: *peer, reason: Unreachable::Gone }).await;
+            shared.tell(Event::Unreachable { peer: *peer, reason: Unreachable::Gone });
         }
         Target::Member(_) => {}
     }

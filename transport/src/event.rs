@@ -1,25 +1,29 @@
 //! What the mesh tells the layers above.
 
 use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures::channel::{mpsc, oneshot};
-use futures::future::{Either, Shared, select};
-use futures::{SinkExt, Stream};
 
 use crate::control::Refusal;
 use crate::peer::{Address, PeerId, PeerInfo};
-
-/// How many events wait for the layers above, beside one for each link. Beyond this the links are read no further, and TCP holds the senders.
-pub(crate) const EVENT_QUEUE: usize = 1;
 
 /// What happened. For one peer the order is always `Reachable`, frames, `Unreachable`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
     /// Frames can be exchanged with this peer.
-    Reachable(PeerInfo),
+    Reachable {
+        /// What it says of itself.
+        peer: PeerInfo,
+        /// Whether over a link to it, rather than through others.
+        direct: bool,
+    },
+    /// A peer in reach is reached another way from here on. What was on its way over a link that ended may be lost.
+    Path {
+        /// Which peer.
+        peer: PeerId,
+        /// Whether over a link to it, rather than through others.
+        direct: bool,
+    },
     /// They no longer can, or, for a peer that already was unreachable, more is known of why.
     Unreachable {
         /// Which peer.
@@ -34,6 +38,8 @@ pub enum Event {
         /// At least one.
         frames: Vec<Bytes>,
     },
+    /// Another process has this peer's identity: one of the two must go.
+    IdInUse,
     /// An address to join through led nowhere. It is tried again until it leads somewhere.
     SeedFailed {
         /// The address as it was given.
@@ -58,6 +64,10 @@ pub enum Unreachable {
     Replaced,
     /// It sent what no peer sends.
     Malformed,
+    /// No path to it is left, although its own links may be well.
+    CutOff,
+    /// It has ended and begun anew.
+    Restarted,
     /// Its process is known to be gone: after its end, its address refused, or answered with another identity.
     Gone,
 }
@@ -71,6 +81,8 @@ impl fmt::Display for Unreachable {
             Self::Slow => "it took too little from its queue",
             Self::Replaced => "a newer connection took its place",
             Self::Malformed => "it sent a malformed frame",
+            Self::CutOff => "no path to it is left",
+            Self::Restarted => "it was started anew",
             Self::Gone => "its process is gone",
         })
     }
@@ -110,50 +122,5 @@ impl fmt::Display for DialError {
             Self::NoPeer(error) => write!(f, "what answers there is no peer ({error})"),
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
         }
-    }
-}
-
-/// The events of one mesh, in order. It ends when the mesh is closed.
-#[derive(Debug)]
-pub struct Events {
-    pub(crate) receiver: mpsc::Receiver<Event>,
-}
-
-impl Events {
-    /// The next event if one is there already.
-    pub fn ready(&mut self) -> Option<Event> {
-        self.receiver.try_recv().ok()
-    }
-}
-
-impl Stream for Events {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        Pin::new(&mut self.receiver).poll_next(cx)
-    }
-}
-
-/// The mesh's own end of [`Events`].
-#[derive(Clone, Debug)]
-pub(crate) struct Outlet {
-    pub(crate) sender: mpsc::Sender<Event>,
-    /// Resolves when the mesh is being closed: its owner may read no events any longer, and nobody waits for that.
-    pub(crate) closing: Shared<oneshot::Receiver<()>>,
-}
-
-impl Outlet {
-    /// Tells an event, as soon as there is room for it; while the mesh is being closed, only if there is.
-    /// False once nobody can ever read it.
-    pub(crate) async fn tell(&mut self, event: Event) -> bool {
-        match select(self.sender.send(event), self.closing.clone()).await {
-            Either::Left((sent, _)) => sent.is_ok(),
-            Either::Right(_) => true,
-        }
-    }
-
-    /// Ends the events behind those that were told.
-    pub(crate) fn end(&mut self) {
-        self.sender.close_channel();
     }
 }

@@ -21,7 +21,7 @@
 //!     alice.add_seed(bob.me().address.clone());
 //!     while let Some(event) = bobs_events.next().await {
 //!         match event {
-//!             Event::Reachable(peer) => bob.send(peer.id, Class::Bulk, b"hello, alice")?,
+//!             Event::Reachable { peer, .. } => bob.send(peer.id, Class::Bulk, b"hello, alice")?,
 //!             other => panic!("{other:?}"),
 //!         }
 //!         break;
@@ -42,14 +42,19 @@ mod control;
 mod dial;
 mod error;
 mod event;
+mod events;
 mod handshake;
 mod link;
 mod liveness;
 mod mesh;
+pub mod overlay;
 mod peer;
 mod pulse;
 mod queue;
+mod reach;
+mod reader;
 mod registry;
+mod relay;
 pub mod runtime;
 
 pub use batch::Batch;
@@ -57,6 +62,8 @@ pub use codec::{MAX_MESSAGE_BYTES, PIECE_BYTES, decode, encode};
 pub use config::Config;
 pub use control::{Farewell, PROTOCOL_VERSION, Refusal};
 pub use error::{AddressError, ConfigError, DecodeError, ListenError, SendError};
-pub use event::{DialError, Event, Events, Unreachable};
+pub use event::{DialError, Event, Unreachable};
+pub use events::Events;
+pub use link::MAX_URGENT_BYTES;
 pub use mesh::{Class, LinkStatus, Mesh};
 pub use peer::{Address, Incarnation, PeerId, PeerInfo};

@@ -1,4 +1,4 @@
-//! One established link: its reader, its writer, its queue and its proofs of life.
+//! One established link: its writer, its queue and its proofs of life.
 
 use std::net::Shutdown;
 use std::pin::Pin;
@@ -9,24 +9,24 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::future::poll_fn;
 use futures::task::AtomicWaker;
-use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tracing::trace;
+use futures::{AsyncWrite, AsyncWriteExt};
 
 use crate::beat::Beat;
-use crate::codec::{self, Frame, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES, first_frame};
+use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES};
 use crate::congestion::Congestion;
-use crate::control::{Control, Farewell};
-use crate::error::{DecodeError, SendError};
-use crate::event::{Event, Outlet, Unreachable};
+use crate::control::{Control, Farewell, Ping};
+use crate::error::SendError;
+use crate::event::Unreachable;
 use crate::liveness::Liveness;
+use crate::mesh::Class;
+use crate::overlay::Relay;
 use crate::peer::PeerInfo;
 use crate::queue::{Next, Queue};
+use crate::relay::{self, RELAY_BYTES};
 use crate::runtime::TcpStream;
 
-/// How much is read at once, in bytes. At least one frame must fit; twice as much makes a flood no faster, and every read that
-/// waits to be handled takes that much memory.
-const READ_BYTES: usize = 24 * 1024;
-const _: () = assert!(READ_BYTES > PIECE_BYTES + HEADER_BYTES);
+/// The longest urgent message, in bytes: behind the header of a relayed frame, it is one piece.
+pub const MAX_URGENT_BYTES: usize = PIECE_BYTES - RELAY_BYTES;
 
 /// The link to one peer.
 #[derive(Debug)]
@@ -70,32 +70,58 @@ impl Link {
         debug_assert!(pushed.is_ok(), "a queue without room for its first frame");
     }
 
-    /// Queues a message that overtakes bulk.
+    /// Sends a message that overtakes bulk.
     pub(crate) fn send_urgent(&self, message: &[u8]) -> Result<(), SendError> {
+        if message.len() > MAX_URGENT_BYTES {
+            return Err(SendError::TooLong(message.len()));
+        }
         self.push_urgent(Kind::Urgent, message)
     }
 
     /// Queues a message.
     pub(crate) fn send_bulk(&self, message: &[u8], now: Instant) -> Result<(), SendError> {
-        self.queue_bulk(|queue| queue.push_bulk(message, now))
+        if message.len() > MAX_MESSAGE_BYTES {
+            return Err(SendError::TooLong(message.len()));
+        }
+        self.queue_bulk(|queue| queue.push_bulk(Kind::Bulk, message, now))
+    }
+
+    /// Sends a message for, or from, somebody else.
+    pub(crate) fn send_relayed(
+        &self,
+        class: Class,
+        relay: Relay,
+        message: &[u8],
+        now: Instant,
+    ) -> Result<(), SendError> {
+        let frame = [&relay::header(relay), message].concat();
+        match class {
+            Class::Urgent if message.len() > MAX_URGENT_BYTES => Err(SendError::TooLong(message.len())),
+            Class::Urgent => self.push_urgent(Kind::RelayedUrgent, &frame),
+            Class::Bulk => self.queue_bulk(|queue| queue.push_bulk(Kind::RelayedBulk, &frame, now)),
+        }
+    }
+
+    /// Sends a control message. A link whose queue of these is full is not alive.
+    pub(crate) fn send_control(&self, control: &[u8]) {
+        if self.push_urgent(Kind::Control, control) == Err(SendError::Full) {
+            self.end(Unreachable::Slow);
+        }
+    }
+
+    /// Queues link states that are too long to overtake bulk. What finds no room is repaired when tables are compared.
+    pub(crate) fn send_links(&self, links: &[u8], now: Instant) {
+        let _ = self.queue_bulk(|queue| queue.push_bulk(Kind::Links, links, now));
     }
 
     /// Writes a chunk of frames in place if nothing else waits, and otherwise queues it: a message sent now and then is spared
     /// the way through another task.
     pub(crate) fn send_chunk_in_place(&self, chunk: &Bytes, now: Instant) -> Result<(), SendError> {
         self.queue_bulk(|queue| {
-            if !queue.is_idle() || !self.is_up() {
-                return queue.push_chunks(std::slice::from_ref(chunk), now);
+            if self.write_in_place(queue, chunk) {
+                return Ok(());
             }
-            let mut stream = &self.stream;
-            let mut nobody = Context::from_waker(Waker::noop());
-            match Pin::new(&mut stream).poll_write(&mut nobody, chunk) {
-                Poll::Ready(Ok(written)) if written == chunk.len() => {}
-                Poll::Ready(Ok(written)) => queue.push_unfinished(chunk.slice(written..)),
-                // The writer meets the same, and knows what to do.
-                Poll::Ready(Err(_)) | Poll::Pending => return queue.push_chunks(std::slice::from_ref(chunk), now),
-            }
-            Ok(())
+            queue.push_chunks(std::slice::from_ref(chunk), now)
         })
     }
 
@@ -105,23 +131,21 @@ impl Link {
     }
 
     /// Sends a proof of life, and asks for one, unless the last is younger than half a heartbeat.
-    pub(crate) fn ping_on_beat(&self, now: Instant) {
+    pub(crate) fn ping_on_beat(&self, table: u64, now: Instant) {
         if lock(&self.liveness).is_ping_older(self.beat.half, now) {
-            self.ping(now);
+            self.ping(table, now);
         }
     }
 
-    /// Sends a proof of life, and asks for one.
-    pub(crate) fn ping(&self, now: Instant) {
-        let ping = lock(&self.liveness).next_ping(now);
-        if self.push_urgent(Kind::Control, &Control::Ping(ping).to_bytes()) == Err(SendError::Full) {
-            self.end(Unreachable::Slow);
-        }
+    /// Sends a proof of life, and asks for one, with the hash of the table of link states.
+    pub(crate) fn ping(&self, table: u64, now: Instant) {
+        let ping = lock(&self.liveness).next_ping(table, now);
+        self.send_control(&Control::Ping(ping).to_bytes());
     }
 
-    /// Says goodbye behind all that is queued, then ends the sending side.
-    pub(crate) fn say_goodbye(&self, farewell: Farewell) {
-        lock(&self.queue).push_farewell(&Control::Bye(farewell).to_bytes());
+    /// Says goodbye behind all that is queued, then ends the sending side. `version` is that of the last link state.
+    pub(crate) fn say_goodbye(&self, farewell: Farewell, version: u64) {
+        lock(&self.queue).push_farewell(&Control::Bye { farewell, version }.to_bytes());
         self.queued.wake();
     }
 
@@ -183,77 +207,16 @@ impl Link {
         self.congestion.note(was_behind, false);
     }
 
-    /// Reads until the link ends, and says why it did.
-    pub(crate) async fn read(&self, events: &mut Outlet) -> Unreachable {
-        let mut buffer = vec![0; READ_BYTES];
-        let mut filled = 0;
-        let mut message = Vec::new();
-        let mut stream = &self.stream;
-        while self.is_up() {
-            match stream.read(&mut buffer[filled..]).await {
-                Ok(read @ 1..) => filled += read,
-                Ok(0) | Err(_) => {
-                    self.end(Unreachable::Ended);
-                    break;
-                }
-            }
-            match self.take_frames(&buffer[..filled], &mut message) {
-                Ok((consumed, frames)) => {
-                    buffer.copy_within(consumed..filled, 0);
-                    filled -= consumed;
-                    let from = self.peer.id;
-                    if !frames.is_empty() && !events.tell(Event::Frames { from, frames }).await {
-                        self.end(Unreachable::Left);
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(peer = %self.peer.id, %error, "malformed frame");
-                    self.end(Unreachable::Malformed);
-                }
-            }
-        }
-        self.ended().unwrap_or(Unreachable::Ended)
+    /// What the reader reads.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
-    /// The whole frames at the front of `buffer`: how many bytes they take, and the messages that they complete.
-    /// Messages share one copy of those bytes.
-    fn take_frames(&self, buffer: &[u8], message: &mut Vec<u8>) -> Result<(usize, Vec<Bytes>), DecodeError> {
-        let mut shared: Option<Bytes> = None;
-        let mut messages = Vec::new();
-        let mut at = 0;
-        while let Some(Frame { kind, body }) = first_frame(&buffer[at..])? {
-            let start = at + HEADER_BYTES;
-            at = start + body.len();
-            match kind {
-                Kind::Control => self.handle_control(codec::decode(body)?),
-                Kind::Part => extend(message, body)?,
-                Kind::Bulk if !message.is_empty() => {
-                    extend(message, body)?;
-                    messages.push(Bytes::from(std::mem::take(message)));
-                }
-                Kind::Bulk | Kind::Urgent => {
-                    let shared = shared.get_or_insert_with(|| Bytes::copy_from_slice(buffer));
-                    messages.push(shared.slice(start..at));
-                }
-            }
-        }
-        Ok((at, messages))
-    }
-
-    fn handle_control(&self, control: Control) {
-        trace!(peer = %self.peer.id, ?control, "received");
-        match control {
-            Control::Ping(ping) => {
-                let now = Instant::now();
-                let mut liveness = lock(&self.liveness);
-                liveness.handle_ping(ping, now);
-                if liveness.is_ping_older(self.beat.half, now) {
-                    self.beat.strike();
-                }
-            }
-            Control::Bye(Farewell::Left) => self.end(Unreachable::Left),
-            Control::Refused(_) => self.end(Unreachable::Ended),
-            Control::Hello(_) | Control::Up => self.end(Unreachable::Malformed),
+    pub(crate) fn handle_ping(&self, ping: Ping, now: Instant) {
+        let mut liveness = lock(&self.liveness);
+        liveness.handle_ping(ping, now);
+        if liveness.is_ping_older(self.beat.half, now) {
+            self.beat.strike();
         }
     }
 
@@ -270,10 +233,41 @@ impl Link {
         pushed
     }
 
+    /// Writes a frame in place if nothing else waits, and otherwise queues it ahead of bulk.
     fn push_urgent(&self, kind: Kind, body: &[u8]) -> Result<(), SendError> {
-        let pushed = lock(&self.queue).push_urgent(kind, body);
+        let mut queue = lock(&self.queue);
+        if queue.is_idle() && body.len() <= PIECE_BYTES {
+            let mut frame = Vec::with_capacity(HEADER_BYTES + body.len());
+            codec::push_frame(&mut frame, kind, &[body]);
+            if self.write_in_place(&mut queue, &frame.into()) {
+                drop(queue);
+                return Ok(());
+            }
+        }
+        let pushed = queue.push_urgent(kind, body);
+        drop(queue);
         self.queued.wake();
         pushed
+    }
+
+    /// Writes whole frames past an idle queue, as far as the socket takes them; what it leaves goes before all else. False if
+    /// nothing was written.
+    fn write_in_place(&self, queue: &mut Queue, frames: &Bytes) -> bool {
+        if !queue.is_idle() || !self.is_up() {
+            return false;
+        }
+        let mut stream = &self.stream;
+        let mut nobody = Context::from_waker(Waker::noop());
+        match Pin::new(&mut stream).poll_write(&mut nobody, frames) {
+            Poll::Ready(Ok(written)) if written == frames.len() => true,
+            Poll::Ready(Ok(written)) => {
+                queue.push_unfinished(frames.slice(written..));
+                self.queued.wake();
+                true
+            }
+            // The writer meets the same, and knows what to do.
+            Poll::Ready(Err(_)) | Poll::Pending => false,
+        }
     }
 
     /// The next bytes to write, as soon as there are any; `Idle` only once the link has ended.
@@ -297,14 +291,6 @@ impl Link {
         queue.wrote(bytes, Instant::now());
         self.congestion.note(was_behind, queue.behind_since().is_some());
     }
-}
-
-fn extend(message: &mut Vec<u8>, piece: &[u8]) -> Result<(), DecodeError> {
-    if message.len() + piece.len() > MAX_MESSAGE_BYTES {
-        return Err(DecodeError::MessageLength(MAX_MESSAGE_BYTES));
-    }
-    message.extend_from_slice(piece);
-    Ok(())
 }
 
 /// A lock whose holder panicked guards plain data that is still whole: no holder leaves it half changed.

@@ -45,12 +45,17 @@ impl Liveness {
         }
     }
 
-    /// The next ping to send.
-    pub(crate) fn next_ping(&mut self, now: Instant) -> Ping {
+    /// The next ping to send, with the hash of the sender's table.
+    pub(crate) fn next_ping(&mut self, table: u64, now: Instant) -> Ping {
         self.sent += 1;
         self.sent_at[slot(self.sent)] = now;
         let held = if self.seen == 0 { Duration::ZERO } else { now.saturating_duration_since(self.seen_at) };
-        Ping { sequence: self.sent, echo: self.seen, held_us: u64::try_from(held.as_micros()).unwrap_or(u64::MAX) }
+        Ping {
+            sequence: self.sent,
+            echo: self.seen,
+            held_us: u64::try_from(held.as_micros()).unwrap_or(u64::MAX),
+            table,
+        }
     }
 
     /// A ping came from the other end.
@@ -108,7 +113,7 @@ mod tests {
         let (mut a, mut b) = (Liveness::new(TIMEOUT, start), Liveness::new(TIMEOUT, start));
         let mut now = start;
         for _ in 0..100 {
-            let (from_a, from_b) = (a.next_ping(now), b.next_ping(now));
+            let (from_a, from_b) = (a.next_ping(0, now), b.next_ping(0, now));
             a.handle_ping(from_b, now);
             b.handle_ping(from_a, now);
             now += HEARTBEAT;
@@ -122,8 +127,8 @@ mod tests {
         let (mut a, mut b) = (Liveness::new(TIMEOUT, start), Liveness::new(TIMEOUT, start));
         for n in 0..8 {
             let now = start + HEARTBEAT * n;
-            let heard = a.next_ping(now);
-            let _lost = b.next_ping(now);
+            let heard = a.next_ping(0, now);
+            let _lost = b.next_ping(0, now);
             b.handle_ping(heard, now);
         }
         assert_eq!((a.expires(), b.expires()), (start + TIMEOUT, start + TIMEOUT));
@@ -133,11 +138,11 @@ mod tests {
     fn an_old_or_an_invented_echo_proves_nothing() {
         let start = Instant::now();
         let mut life = Liveness::new(TIMEOUT, start);
-        life.next_ping(start);
+        life.next_ping(0, start);
         let later = start + HEARTBEAT;
-        life.handle_ping(Ping { sequence: 1, echo: 1, held_us: 0 }, later);
+        life.handle_ping(Ping { sequence: 1, echo: 1, held_us: 0, table: 0 }, later);
         for (sequence, echo) in [(2, 1), (3, 0), (4, 2), (5, u64::MAX)] {
-            life.handle_ping(Ping { sequence, echo, held_us: 0 }, later + HEARTBEAT);
+            life.handle_ping(Ping { sequence, echo, held_us: 0, table: 0 }, later + HEARTBEAT);
             assert_eq!(life.expires(), later + TIMEOUT);
         }
     }
@@ -146,9 +151,9 @@ mod tests {
     fn the_round_trip_leaves_out_what_the_other_end_waited() {
         let start = Instant::now();
         let mut life = Liveness::new(TIMEOUT, start);
-        life.next_ping(start);
+        life.next_ping(0, start);
         let back = start + Duration::from_micros(200_300);
-        life.handle_ping(Ping { sequence: 1, echo: 1, held_us: 200_000 }, back);
+        life.handle_ping(Ping { sequence: 1, echo: 1, held_us: 200_000, table: 0 }, back);
         assert_eq!(life.round_trip(), Some(Duration::from_micros(300)));
     }
 
@@ -156,7 +161,7 @@ mod tests {
     fn numbers_at_the_end_of_their_range_do_no_harm() {
         let now = Instant::now();
         let mut life = Liveness::new(TIMEOUT, now);
-        life.handle_ping(Ping { sequence: u64::MAX, echo: u64::MAX, held_us: u64::MAX }, now);
-        assert_eq!(life.next_ping(now).echo, u64::MAX);
+        life.handle_ping(Ping { sequence: u64::MAX, echo: u64::MAX, held_us: u64::MAX, table: 0 }, now);
+        assert_eq!(life.next_ping(0, now).echo, u64::MAX);
     }
 }

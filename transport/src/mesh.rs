@@ -1,11 +1,12 @@
 //! The mesh as the layers above see it: listen, dial, send, close.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use futures::channel::{mpsc, oneshot};
+use futures::channel::oneshot;
 use futures::future::Shared as SharedFuture;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -14,11 +15,14 @@ use crate::batch::Batch;
 use crate::config::Config;
 use crate::control::Farewell;
 use crate::error::{ListenError, SendError};
-use crate::event::{EVENT_QUEUE, Events, Outlet, Unreachable};
+use crate::event::Unreachable;
+use crate::events::{Events, events};
 use crate::handshake::Identity;
 use crate::link::lock;
+use crate::overlay::{Overlay, Route};
 use crate::peer::{Address, PeerId, PeerInfo};
 use crate::pulse;
+use crate::reach::Way;
 use crate::registry::Shared;
 use crate::runtime::{self, TcpListener};
 
@@ -31,18 +35,20 @@ const IN_PLACE_BYTES: usize = 8 * 1024;
 /// Which messages overtake which.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Class {
-    /// Overtakes bulk; at most [`PIECE_BYTES`](crate::PIECE_BYTES) long. For elections.
+    /// Overtakes bulk; at most [`MAX_URGENT_BYTES`](crate::MAX_URGENT_BYTES) long. For elections.
     Urgent,
     /// In order among themselves; at most [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES) long.
     Bulk,
 }
 
-/// One link, as it stands.
+/// How one peer is reached.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LinkStatus {
-    /// Who is at the other end.
+    /// Whom.
     pub peer: PeerInfo,
-    /// How long a message and its answer take; `None` until the first was measured.
+    /// The neighbour through which it is reached; `None` if over a link of one's own.
+    pub through: Option<PeerId>,
+    /// How long a message and its answer take over one's own link; `None` until the first was measured.
     pub round_trip: Option<Duration>,
 }
 
@@ -78,10 +84,9 @@ impl Mesh {
             address: config.advertise.unwrap_or_else(|| Address::from(local)),
             priority: config.priority,
         };
-        let (sender, receiver) = mpsc::channel(EVENT_QUEUE);
         let (close, closing) = oneshot::channel();
         let (gone, is_gone) = oneshot::channel();
-        let outlet = Outlet { sender, closing: closing.shared() };
+        let (outlet, events) = events(closing);
         let identity = Identity { group: config.group, me };
         let shared = Arc::new(Shared::new(identity, config.heartbeat, config.timeout, outlet, is_gone));
         let (bound, unbound) = oneshot::channel();
@@ -90,7 +95,7 @@ impl Mesh {
         runtime::spawn(pulse::pulse(shared.clone()));
         let switch = |sender| Arc::new(Mutex::new(Some(sender)));
         let mesh = Self { shared, close: switch(close), gone: switch(gone), unbound: unbound.shared() };
-        Ok((mesh, Events { receiver }))
+        Ok((mesh, events))
     }
 
     /// What this peer says of itself, with the address that others dial.
@@ -116,44 +121,40 @@ impl Mesh {
         self.shared.forget_member(peer);
     }
 
-    /// Queues a message to one peer. Delivered at most once; lost if the link ends before it was written.
+    /// Sends a message to one peer, over its link or through others. Delivered at most once; lost if a link on its way ends
+    /// before it was written.
     ///
     /// # Errors
     ///
-    /// Nothing was queued: the peer is not linked, its queue is full, or the message is too long.
+    /// Nothing was sent: the peer cannot be reached, the queue of the link to it is full, or the message is too long.
     pub fn send(&self, to: PeerId, class: Class, message: &[u8]) -> Result<(), SendError> {
-        let link = self.shared.link(to).ok_or(SendError::NotLinked)?;
-        match class {
-            Class::Urgent => link.send_urgent(message),
-            Class::Bulk => link.send_bulk(message, Instant::now()),
-        }
+        let way = self.shared.way(to).ok_or(SendError::NotLinked)?;
+        dispatch(&way, class, message, Instant::now())
     }
 
-    /// Queues messages to each of several peers, as [`Mesh::send`] does. A peer that is not linked, or whose queue is
+    /// Sends messages to each of several peers, as [`Mesh::send`] does. A peer that cannot be reached, or whose queue is
     /// full, misses what it cannot be sent.
     pub fn multicast<M: AsRef<[u8]>>(&self, to: &[PeerId], class: Class, messages: &[M]) {
         let now = Instant::now();
-        for link in to.iter().filter_map(|peer| self.shared.link(*peer)) {
+        for way in to.iter().filter_map(|peer| self.shared.way(*peer)) {
             for message in messages {
                 // Lost to that peer, as documented. The queue's own bound takes the link down if that lasts.
-                let _ = match class {
-                    Class::Urgent => link.send_urgent(message.as_ref()),
-                    Class::Bulk => link.send_bulk(message.as_ref(), now),
-                };
+                let _ = dispatch(&way, class, message.as_ref(), now);
             }
         }
     }
 
     /// Sends a batch of bulk messages to each of several peers: a short one in place where nothing else waits, otherwise
-    /// through the queue. A peer that is not linked, or whose queue is full, misses what it cannot be sent.
+    /// through the queue. A peer that cannot be reached, or whose queue is full, misses what it cannot be sent.
     pub fn multicast_batch(&self, to: &[PeerId], batch: Batch) {
         let now = Instant::now();
         let chunks = batch.into_chunks();
-        for link in to.iter().filter_map(|peer| self.shared.link(*peer)) {
+        for (link, relay) in to.iter().filter_map(|peer| self.shared.way(*peer)) {
             // Lost to that peer, as documented.
-            let _ = match &chunks[..] {
-                [chunk] if chunk.len() <= IN_PLACE_BYTES => link.send_chunk_in_place(chunk, now),
-                chunks => link.send_chunks(chunks, now),
+            let _ = match (relay, &chunks[..]) {
+                (Some(relay), chunks) => link.send_chunks(&Batch::relayed(chunks, relay).into_chunks(), now),
+                (None, [chunk]) if chunk.len() <= IN_PLACE_BYTES => link.send_chunk_in_place(chunk, now),
+                (None, chunks) => link.send_chunks(chunks, now),
             };
         }
     }
@@ -168,12 +169,31 @@ impl Mesh {
         self.shared.congestion.cleared().await;
     }
 
-    /// Every link that is up, by id.
+    /// Every peer that can be reached, by id, and how.
     pub fn links(&self) -> Vec<LinkStatus> {
-        let links = self.shared.links();
-        let status =
-            |link: &Arc<crate::link::Link>| LinkStatus { peer: link.peer.clone(), round_trip: link.round_trip() };
-        links.iter().map(status).collect()
+        let reached = self.shared.overlay(|overlay| {
+            let status = |peer: &PeerInfo| {
+                let through = match overlay.route(peer.id)? {
+                    Route::Direct => None,
+                    Route::Through(neighbour, _) => Some(neighbour),
+                };
+                Some(LinkStatus { peer: peer.clone(), through, round_trip: None })
+            };
+            overlay.reachable().filter_map(status).collect::<Vec<_>>()
+        });
+        let mut links: Vec<_> = reached.into_iter().map(|status| self.with_round_trip(status)).collect();
+        links.sort_by_key(|status| status.peer.id);
+        links
+    }
+
+    /// Who of those that can be reached, and this peer, is linked to whom: what every one of them knows.
+    pub fn edges(&self) -> BTreeMap<PeerId, BTreeSet<PeerId>> {
+        self.shared.overlay(|overlay| overlay.edges())
+    }
+
+    fn with_round_trip(&self, status: LinkStatus) -> LinkStatus {
+        let link = self.shared.link(status.peer.id).filter(|_| status.through.is_none());
+        LinkStatus { round_trip: link.and_then(|link| link.round_trip()), ..status }
     }
 
     /// Says goodbye on every link behind what is queued there, and closes them: all at once, in `limit` at most.
@@ -183,9 +203,10 @@ impl Mesh {
         self.shared.leave();
         drop(lock(&self.close).take());
         let _ = self.unbound.clone().await;
+        let version = self.shared.overlay(Overlay::leave);
         let links = self.shared.links();
         for link in &links {
-            link.say_goodbye(farewell);
+            link.say_goodbye(farewell, version);
         }
         // The other end answers a goodbye by closing: then it has read everything.
         runtime::timeout(limit, self.shared.all_told()).await;
@@ -194,6 +215,15 @@ impl Mesh {
         }
         self.shared.end_events();
         drop(lock(&self.gone).take());
+    }
+}
+
+/// Sends a message on its way.
+fn dispatch((link, relay): &Way, class: Class, message: &[u8], now: Instant) -> Result<(), SendError> {
+    match (relay, class) {
+        (Some(relay), class) => link.send_relayed(class, *relay, message, now),
+        (None, Class::Urgent) => link.send_urgent(message),
+        (None, Class::Bulk) => link.send_bulk(message, now),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::error::AddressError;
 ///
 /// Its order is used to break ties: of two simultaneous dials, the lower id's stays.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PeerId(Uuid);
+pub struct PeerId(#[serde(with = "uuid::serde::compact")] Uuid);
 
 impl PeerId {
     /// Takes a UUID as an identity.

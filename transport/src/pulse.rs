@@ -7,6 +7,7 @@ use futures::future::{Either, select};
 use tracing::info;
 
 use crate::event::Unreachable;
+use crate::overlay::Overlay;
 use crate::registry::Shared;
 use crate::runtime;
 
@@ -24,8 +25,10 @@ pub(crate) async fn pulse(shared: Arc<Shared>) {
         let now = Instant::now();
         take_down(&shared, due, now);
         if struck || now >= next_beat {
+            shared.reach(|overlay| overlay.handle_timeout(now));
+            let table = shared.overlay(Overlay::table_hash);
             for link in shared.links() {
-                link.ping_on_beat(now);
+                link.ping_on_beat(table, now);
             }
             next_beat = now + shared.heartbeat;
         }

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use crate::batch::CHUNK_BYTES;
 use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES};
 use crate::error::SendError;
+use crate::relay::RELAY_BYTES;
 
 /// The most bulk that waits for one link, in bytes. Room for a few of the longest messages; a peer further behind is
 /// served better by catching up afterwards than by a longer queue.
@@ -94,18 +95,18 @@ impl Queue {
         Ok(())
     }
 
-    /// Queues a message, in pieces if it is long. It is queued whole or not at all.
-    pub(crate) fn push_bulk(&mut self, message: &[u8], now: Instant) -> Result<(), SendError> {
-        if message.len() > MAX_MESSAGE_BYTES {
+    /// Queues a message of a kind of bulk, in pieces if it is long. It is queued whole or not at all.
+    pub(crate) fn push_bulk(&mut self, kind: Kind, message: &[u8], now: Instant) -> Result<(), SendError> {
+        if message.len() > MAX_MESSAGE_BYTES + RELAY_BYTES {
             return Err(SendError::TooLong(message.len()));
         }
-        if !self.takes(Kind::Bulk) {
+        if !self.takes(kind) {
             return Err(SendError::NotLinked);
         }
         if self.bulk_bytes + message.len() + HEADER_BYTES > LIMIT_BYTES {
             return Err(SendError::Full);
         }
-        codec::pieces(message).for_each(|(kind, piece)| self.push_piece(kind, piece));
+        codec::pieces(kind, message).for_each(|(kind, piece)| self.push_piece(kind, piece));
         self.note_length(now);
         Ok(())
     }
@@ -258,7 +259,7 @@ mod tests {
     fn many_small_frames_travel_in_one_write() {
         let mut queue = Queue::default();
         for _ in 0..100 {
-            queue.push_bulk(b"Hi", Instant::now()).unwrap();
+            queue.push_bulk(Kind::Bulk, b"Hi", Instant::now()).unwrap();
         }
         assert!(matches!(queue.next(), Next::Write(bytes) if bytes.len() == 100 * (HEADER_BYTES + 2)));
         assert_eq!(queue.next(), Next::Idle);
@@ -267,7 +268,7 @@ mod tests {
     #[test]
     fn urgent_frames_overtake_bulk_and_the_farewell_comes_last() {
         let mut queue = Queue::default();
-        queue.push_bulk(b"bulk", Instant::now()).unwrap();
+        queue.push_bulk(Kind::Bulk, b"bulk", Instant::now()).unwrap();
         queue.push_urgent(Kind::Urgent, b"vote").unwrap();
         queue.push_farewell(b"bye");
         let bodies: Vec<_> = written(&mut queue).into_iter().map(|(_, body)| body).collect();
@@ -278,9 +279,9 @@ mod tests {
     #[test]
     fn behind_the_farewell_nothing_is_written() {
         let mut queue = Queue::default();
-        queue.push_bulk(b"bulk", Instant::now()).unwrap();
+        queue.push_bulk(Kind::Bulk, b"bulk", Instant::now()).unwrap();
         queue.push_farewell(b"bye");
-        assert_eq!(queue.push_bulk(b"late", Instant::now()), Err(SendError::NotLinked));
+        assert_eq!(queue.push_bulk(Kind::Bulk, b"late", Instant::now()), Err(SendError::NotLinked));
         assert_eq!(queue.push_urgent(Kind::Urgent, b"late"), Err(SendError::NotLinked));
         queue.push_urgent(Kind::Control, b"ping").unwrap();
         assert_eq!(written(&mut queue).len(), 3);
@@ -292,9 +293,9 @@ mod tests {
     fn a_closed_queue_takes_nothing_and_is_not_behind() {
         let mut queue = Queue::default();
         let message = vec![7; MAX_MESSAGE_BYTES];
-        queue.push_bulk(&message, Instant::now()).unwrap();
+        queue.push_bulk(Kind::Bulk, &message, Instant::now()).unwrap();
         queue.close();
-        assert_eq!(queue.push_bulk(&message, Instant::now()), Err(SendError::NotLinked));
+        assert_eq!(queue.push_bulk(Kind::Bulk, &message, Instant::now()), Err(SendError::NotLinked));
         assert_eq!(queue.push_urgent(Kind::Control, b"ping"), Err(SendError::NotLinked));
         assert_eq!((queue.behind_since(), queue.next()), (None, Next::Idle));
     }
@@ -304,7 +305,7 @@ mod tests {
         for length in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 5 * PIECE_BYTES + 7] {
             let message: Vec<u8> = (0..length).map(|n| n as u8).collect();
             let mut queue = Queue::default();
-            queue.push_bulk(&message, Instant::now()).unwrap();
+            queue.push_bulk(Kind::Bulk, &message, Instant::now()).unwrap();
             let frames = written(&mut queue);
             let (last, parts) = frames.split_last().unwrap();
             assert_eq!(last.0, Kind::Bulk);
@@ -318,9 +319,9 @@ mod tests {
         let mut queue = Queue::default();
         let mut shared = Vec::new();
         codec::push_frame(&mut shared, Kind::Bulk, &[b"second"]);
-        queue.push_bulk(b"first", Instant::now()).unwrap();
+        queue.push_bulk(Kind::Bulk, b"first", Instant::now()).unwrap();
         queue.push_chunks(&[shared.into()], Instant::now()).unwrap();
-        queue.push_bulk(b"third", Instant::now()).unwrap();
+        queue.push_bulk(Kind::Bulk, b"third", Instant::now()).unwrap();
         let bodies: Vec<_> = written(&mut queue).into_iter().map(|(_, body)| body).collect();
         assert_eq!(bodies, [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()]);
         let long = Bytes::from(vec![0; LIMIT_BYTES + 1]);
@@ -346,20 +347,20 @@ mod tests {
         let mut queue = Queue::default();
         let message = vec![7; 100_000];
         let start = Instant::now();
-        while queue.push_bulk(&message, start).is_ok() {}
-        assert_eq!(queue.push_bulk(&message, start), Err(SendError::Full));
+        while queue.push_bulk(Kind::Bulk, &message, start).is_ok() {}
+        assert_eq!(queue.push_bulk(Kind::Bulk, &message, start), Err(SendError::Full));
         assert_eq!(queue.behind_since(), Some(start));
         assert!(queue.bulk_bytes <= LIMIT_BYTES);
         written(&mut queue);
         assert_eq!((queue.behind_since(), queue.bulk_bytes), (None, 0));
-        queue.push_bulk(&message, start).unwrap();
+        queue.push_bulk(Kind::Bulk, &message, start).unwrap();
     }
 
     #[test]
     fn a_queue_that_is_behind_but_makes_progress_is_not_stuck() {
         let mut queue = Queue::default();
         let start = Instant::now();
-        while queue.push_bulk(&[7; 1000], start).is_ok() {}
+        while queue.push_bulk(Kind::Bulk, &[7; 1000], start).is_ok() {}
         let mut now = start;
         for _ in 0..8 {
             let Next::Write(bytes) = queue.next() else { panic!("the queue ran empty") };
@@ -372,8 +373,8 @@ mod tests {
     #[test]
     fn what_is_too_long_is_refused_whole() {
         let mut queue = Queue::default();
-        let long = vec![0; MAX_MESSAGE_BYTES + 1];
-        assert_eq!(queue.push_bulk(&long, Instant::now()), Err(SendError::TooLong(long.len())));
+        let long = vec![0; MAX_MESSAGE_BYTES + RELAY_BYTES + 1];
+        assert_eq!(queue.push_bulk(Kind::Bulk, &long, Instant::now()), Err(SendError::TooLong(long.len())));
         assert!(queue.push_urgent(Kind::Urgent, &long).is_err());
         assert_eq!(queue.next(), Next::Idle);
     }

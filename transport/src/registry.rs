@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::Shared as SharedFuture;
 use rand::RngExt;
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::accept::SILENT_LIMIT;
 use crate::arbiter::{self, Standing};
@@ -18,9 +18,11 @@ use crate::beat::Beat;
 use crate::congestion::Congestion;
 use crate::control::Refusal;
 use crate::dial::{self, Target};
-use crate::event::{Event, Outlet, Unreachable};
+use crate::event::{Event, Unreachable};
+use crate::events::Outlet;
 use crate::handshake::{Acquainted, Identity};
 use crate::link::{Link, lock};
+use crate::overlay::Overlay;
 use crate::peer::{Address, PeerId, PeerInfo};
 use crate::runtime::{self, TcpStream};
 
@@ -34,6 +36,9 @@ const COURTESY: Duration = Duration::from_millis(500);
 /// After a link was lost, all members dial at once; this much jitter spreads them.
 const REDIAL_JITTER: Duration = Duration::from_millis(20);
 
+/// How often an owner that is far behind is looked at.
+const HEED: Duration = Duration::from_millis(10);
+
 /// What the tasks of one mesh share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -42,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) timeout: Duration,
     pub(crate) congestion: Arc<Congestion>,
     pub(crate) beat: Arc<Beat>,
+    pub(crate) overlay: Mutex<Overlay>,
     events: Outlet,
     registry: Mutex<Registry>,
     gone: SharedFuture<oneshot::Receiver<()>>,
@@ -62,6 +68,8 @@ struct Registry {
     dialling: BTreeSet<Target>,
     /// Members whose link ended by their end of the connection: refused now, they are gone.
     ended: BTreeSet<PeerId>,
+    /// Members at whose address another answers, and who could be reached all the same: nobody has noticed their end yet.
+    vacated: BTreeSet<PeerId>,
     leaving: bool,
 }
 
@@ -108,12 +116,14 @@ impl Shared {
         events: Outlet,
         gone: oneshot::Receiver<()>,
     ) -> Self {
+        let overlay = Overlay::new(identity.me.clone());
         Self {
             identity,
             heartbeat,
             timeout,
             congestion: Arc::default(),
             beat: Arc::new(Beat::new(heartbeat)),
+            overlay: Mutex::new(overlay),
             events,
             registry: Mutex::default(),
             gone: gone.shared(),
@@ -122,7 +132,7 @@ impl Shared {
 
     /// Resolves when the mesh begins to close.
     pub(crate) fn closing(&self) -> SharedFuture<oneshot::Receiver<()>> {
-        self.events.closing.clone()
+        self.events.closing()
     }
 
     /// Resolves when the mesh has been closed.
@@ -130,8 +140,15 @@ impl Shared {
         self.gone.clone()
     }
 
-    pub(crate) async fn tell(&self, event: Event) {
-        self.events.clone().tell(event).await;
+    pub(crate) fn tell(&self, event: Event) {
+        self.events.tell(event);
+    }
+
+    /// Waits while the owner of the mesh is far behind with what it is told.
+    pub(crate) async fn heed_owner(&self) {
+        while self.events.is_full() && self.closing().peek().is_none() {
+            runtime::sleep(HEED).await;
+        }
     }
 
     /// Nothing is told from here on.
@@ -242,11 +259,12 @@ impl Shared {
     }
 
     /// Somebody answered at a member's address. If it is another peer, the member's process is gone.
-    pub(crate) async fn note_answer(&self, expected: PeerId, address: &Address, answered: PeerId) {
+    pub(crate) fn note_answer(&self, expected: PeerId, address: &Address, answered: PeerId) {
         if expected == answered {
             return;
         }
-        let unlinked = {
+        let reachable = self.is_reachable(expected);
+        {
             let mut registry = lock(&self.registry);
             if registry.book.get(&expected) != Some(address) {
                 // It moved, or left, meanwhile: who answers at its old address says nothing of it.
@@ -254,17 +272,24 @@ impl Shared {
             }
             registry.book.remove(&expected);
             registry.ended.remove(&expected);
-            !registry.is_linked(expected)
-        };
-        if unlinked {
-            self.tell(Event::Unreachable { peer: expected, reason: Unreachable::Gone }).await;
+            if reachable {
+                registry.vacated.insert(expected);
+            }
+        }
+        if !reachable {
+            self.tell(Event::Unreachable { peer: expected, reason: Unreachable::Gone });
         }
     }
 
     /// Whether a member that is not linked ended its connection by itself; asked once, when its address refuses.
     pub(crate) fn lost_by_its_end(&self, peer: PeerId) -> bool {
-        let mut registry = lock(&self.registry);
-        !registry.is_linked(peer) && registry.ended.remove(&peer)
+        // While others have not noticed its end, it is asked again with the next dial.
+        !self.is_reachable(peer) && lock(&self.registry).ended.remove(&peer)
+    }
+
+    /// Whether a peer that is lost had left its address to another; asked once.
+    pub(crate) fn is_vacated(&self, peer: PeerId) -> bool {
+        lock(&self.registry).vacated.remove(&peer)
     }
 
     pub(crate) fn add_seed(self: &Arc<Self>, address: Address) {
@@ -294,6 +319,7 @@ impl Shared {
         let mut registry = lock(&self.registry);
         registry.book.remove(&peer);
         registry.ended.remove(&peer);
+        registry.vacated.remove(&peer);
     }
 
     fn dial(self: &Arc<Self>, target: Target, delay: Duration) {
@@ -325,12 +351,13 @@ impl Shared {
         if role == Role::Dialler {
             link.confirm();
         }
-        link.ping(now);
         let (tell, told) = oneshot::channel();
         let entry = Entry { link: link.clone(), told: told.shared() };
         let replaced = registry.links.insert(link.peer.id, entry);
         registry.ended.remove(&link.peer.id);
+        registry.vacated.remove(&link.peer.id);
         drop(registry);
+        link.ping(self.overlay(Overlay::table_hash), now);
         if let Some(old) = &replaced {
             old.link.end(Unreachable::Replaced);
         }
@@ -342,21 +369,10 @@ impl Shared {
             if let Some(old) = replaced {
                 let _ = old.told.await;
             }
-            shared.run_link(link).await;
+            let reason = shared.run_link(link.clone(), shared.events.clone()).await;
+            shared.link_ended(&link, reason);
             drop(tell);
         });
-    }
-
-    /// The life of a link, as the layers above hear of it.
-    async fn run_link(self: &Arc<Self>, link: Arc<Link>) {
-        let peer = link.peer.id;
-        info!(%peer, name = link.peer.name, "linked");
-        let mut events = self.events.clone();
-        events.tell(Event::Reachable(link.peer.clone())).await;
-        let reason = link.read(&mut events).await;
-        info!(%peer, name = link.peer.name, %reason, "link ended");
-        events.tell(Event::Unreachable { peer, reason }).await;
-        self.link_ended(&link, reason);
     }
 
     fn link_ended(self: &Arc<Self>, link: &Arc<Link>, reason: Unreachable) {

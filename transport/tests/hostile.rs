@@ -112,7 +112,8 @@ fn a_hello_in_single_bytes_is_a_hello() {
         raw.write(&[byte]);
     }
     raw.frame();
-    for byte in [wire::up(), wire::frame(wire::BULK, b"Hi")].concat() {
+    let state = Hello::new(id(2)).state(1, &[id(1)]);
+    for byte in [wire::up(), state, wire::frame(wire::BULK, b"Hi")].concat() {
         raw.write(&[byte]);
     }
     a.until_reachable(id(2));

@@ -30,7 +30,7 @@ fn what_a_peer_says_of_itself_reaches_the_other() {
     let b = Member::start(Config { priority: 7, incarnation: run(3), ..config(2) });
     a.mesh.add_seed(b.address());
     let info = a.until(|event| match event {
-        Event::Reachable(info) => Some(info),
+        Event::Reachable { peer, .. } => Some(peer),
         _ => None,
     });
     assert_eq!(&info, b.mesh.me());
@@ -91,7 +91,7 @@ fn a_restart_before_the_loss_was_noticed_replaces_the_old_run() {
     let new = Member::start(Config { incarnation: run(2), ..config(2) });
     new.mesh.add_seed(a.address());
     assert_eq!(a.next(), Some(Event::Unreachable { peer: id(2), reason: Unreachable::Replaced }));
-    assert_eq!(a.next(), Some(Event::Reachable(new.mesh.me().clone())));
+    assert_eq!(a.next(), Some(Event::Reachable { peer: new.mesh.me().clone(), direct: true }));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_restart_that_is_dialled_replaces_the_old_run_too() {
     let new = Member::start(Config { incarnation: run(2), ..config(2) });
     a.mesh.add_seed(new.address());
     assert_eq!(a.next(), Some(Event::Unreachable { peer: id(2), reason: Unreachable::Replaced }));
-    assert_eq!(a.next(), Some(Event::Reachable(new.mesh.me().clone())));
+    assert_eq!(a.next(), Some(Event::Reachable { peer: new.mesh.me().clone(), direct: true }));
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn every_refusal_has_its_bytes() {
     let stranger = Hello::new(id(3));
     let named = [0, 0, 0, 0, 0, 0, 0, 7, b'd', b'e', b'f', b'a', b'u', b'l', b't'];
     for (hello, reason, more) in [
-        (Hello { version: 2, ..stranger.clone() }, 0, &[0, 1][..]),
+        (Hello { version: 1, ..stranger.clone() }, 0, &[0, 2][..]),
         (Hello { group: "x".into(), ..stranger.clone() }, 1, &named),
         (Hello { id: id(1), ..stranger.clone() }, 2, &[]),
         (Hello { incarnation: 5, id: id(2), ..stranger.clone() }, 3, &[]),
@@ -191,8 +191,12 @@ fn a_conversation_has_its_golden_bytes() {
     let golden = hello.to_frame();
     assert_eq!(raw.read(golden.len()), golden);
     raw.write(&wire::up());
-    assert_eq!(raw.read(33), wire::ping(1, 0));
-    raw.write(&[wire::ping(1, 1), wire::frame(wire::BULK, b"Hi"), wire::bye()].concat());
+    // Its table has its own state in it, in a version without links.
+    assert_eq!(raw.read(41), wire::ping_with(1, 0, wire::state_hash(&hello, 0)));
+    let state = hello.state(1, &[id(2)]);
+    assert_eq!(raw.read(state.len()), state);
+    let state = Hello::new(id(2)).state(1, &[id(1)]);
+    raw.write(&[state, wire::ping(1, 1), wire::frame(wire::BULK, b"Hi"), wire::bye()].concat());
     a.until_reachable(id(2));
     assert_eq!(a.messages_until(id(2), b"Hi"), [b"Hi"]);
     assert_eq!(a.until_unreachable(id(2)), Unreachable::Left);
@@ -205,7 +209,10 @@ fn a_dialler_has_its_golden_bytes_too() {
     let mut a = Member::new(1);
     a.mesh.add_seed(listener.address());
     let mut raw = listener.accept_as(id(2));
-    assert_eq!(raw.read(33), wire::ping(1, 0));
+    let hello = Hello { name: "peer1".into(), ..Hello::new(id(1)).at(&a.address()) };
+    assert_eq!(raw.read(41), wire::ping_with(1, 0, wire::state_hash(&hello, 0)));
+    let state = hello.state(1, &[id(2)]);
+    assert_eq!(raw.read(state.len()), state);
     a.until_reachable(id(2));
     a.send(id(2), b"Hi");
     let golden = wire::frame(wire::BULK, b"Hi");

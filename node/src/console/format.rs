@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use node::text::escape;
-use node::{Event, Leader, Member, Members, PeerId, Status, Timestamp};
+use node::{Event, Leader, Member, Members, PeerId, Row, Status, Timestamp};
 
 use super::command::COMMANDS;
 
@@ -82,12 +82,30 @@ pub(super) fn status(status: &Status) -> String {
         ["leader".to_owned(), leader],
         ["epoch".to_owned(), status.epoch.to_string()],
         ["members".to_owned(), format!("{}, you included", status.members)],
-        ["links".to_owned(), status.links.len().to_string()],
     ];
+    let direct = status.links.iter().filter(|link| link.through.is_none()).count();
+    rows.push(["links".to_owned(), format!("{direct} of {}", status.links.len())]);
     for link in &status.links {
-        rows.push([format!("  {}", link.name), round_trip(link.round_trip)]);
+        let way = link.through.as_ref().map(|through| format!("relayed through {through}"));
+        rows.push([format!("  {}", link.name), way.unwrap_or_else(|| round_trip(link.round_trip))]);
     }
-    table(&rows)
+    let rows = table(&rows);
+    if status.mesh.len() < 2 {
+        return rows;
+    }
+    let matrix: Vec<_> = status.mesh.iter().enumerate().map(matrix_row).collect();
+    format!("{rows}\nwho is linked to whom\n{}", table(&matrix))
+}
+
+/// One member's row of the matrix of links: `x` to whom it is linked, `-` to whom it is not, `.` itself.
+fn matrix_row((own, row): (usize, &Row)) -> [String; 2] {
+    let mark = |(column, linked): (usize, &bool)| match (column == own, linked) {
+        (true, _) => ".",
+        (false, true) => "x",
+        (false, false) => "-",
+    };
+    let marks: Vec<_> = row.linked.iter().enumerate().map(mark).collect();
+    [format!("  {}", row.name), marks.join(" ")]
 }
 
 /// The answer to `@help`.

@@ -1,12 +1,11 @@
 //! What a person reads is what the interface says, and nobody else can write it.
 
 use node::{LeftReason, Link, Message, MessageId, Name, Private, Via};
-use serde_json::json;
 
 use super::*;
 
 fn id(last: char) -> PeerId {
-    serde_json::from_value(json!(format!("01890a5d-ac96-774b-bcce-b302099a805{last}"))).unwrap()
+    PeerId::new(format!("01890a5d-ac96-774b-bcce-b302099a805{last}").parse().unwrap())
 }
 
 fn name(name: &str) -> Name {
@@ -18,7 +17,7 @@ fn at(ms: u64) -> Timestamp {
 }
 
 fn message_id() -> MessageId {
-    serde_json::from_value(json!({ "session": id('7'), "number": 7 })).unwrap()
+    format!("{}:7", id('7')).parse().unwrap()
 }
 
 fn said(from: char, text: &str) -> Event {
@@ -112,18 +111,36 @@ fn a_leader_is_explained() {
 
 #[test]
 fn a_status_is_a_table_with_a_row_a_link() {
-    let link = |who: &str, round_trip| Link { id: id('1'), name: name(who), round_trip };
-    let links = vec![link("Carol", Some(Duration::from_micros(212))), link("Dan", None)];
-    let shown = status(&Status { links, leader: Some(leads("Carol", false)), epoch: 3, members: 3 });
+    let link = |who: &str, through: Option<&str>, round_trip| Link {
+        id: id('1'),
+        name: name(who),
+        through: through.map(name),
+        round_trip,
+    };
+    let links = vec![
+        link("Carol", None, Some(Duration::from_micros(212))),
+        link("Dan", None, None),
+        link("Eve", Some("Dan"), None),
+    ];
+    let row = |who: &str, linked: [u8; 4]| Row { name: name(who), linked: linked.map(|linked| linked == 1).to_vec() };
+    let mesh =
+        vec![row("Carol", [0, 1, 1, 1]), row("Dan", [1, 0, 1, 1]), row("Bob", [1, 1, 0, 0]), row("Eve", [1, 1, 0, 0])];
+    let shown = status(&Status { links, mesh, leader: Some(leads("Carol", false)), epoch: 3, members: 4 });
     assert_eq!(
         shown,
         "\
 leader   Carol
 epoch    3
-members  3, you included
-links    2
+members  4, you included
+links    2 of 3
   Carol  0.212 ms
-  Dan    not measured yet"
+  Dan    not measured yet
+  Eve    relayed through Dan
+who is linked to whom
+  Carol  . x x x
+  Dan    x . x x
+  Bob    x x . -
+  Eve    x x - ."
     );
 }
 

@@ -362,7 +362,7 @@ impl Group {
         if let Some(roster) = self.roster.clone().filter(|_| !welcomes.is_empty()) {
             let to = welcomes.into_iter().filter(|peer| self.reachable.contains_key(peer)).collect();
             let welcome = Welcome { roster, absent: self.presence.absent(), baseline: self.pool.baseline() };
-            self.outputs.push_back(Output::Send(to, Box::new(Message::Welcome(welcome))));
+            self.outputs.push_back(Output::Send(to, Message::Welcome(welcome).into()));
         }
     }
 }

@@ -18,7 +18,7 @@ impl Group {
     /// # Errors
     ///
     /// There is no such member.
-    pub(crate) fn msg(&mut self, to: &str, text: String, now: Now) -> Result<MessageId, MsgError> {
+    pub fn msg(&mut self, to: &str, text: String, now: Now) -> Result<MessageId, MsgError> {
         let (peer, name) = self.find(to).ok_or_else(|| MsgError::UnknownMember(to.to_owned()))?;
         let id = self.privates.next_id();
         let line = PrivateLine { id, from: self.name.clone(), to: name, sent_at: now.wall, text };
@@ -34,7 +34,7 @@ impl Group {
     }
 
     /// Asks the leader for its list. The answer follows as [`Output::Members`] with the same number.
-    pub(crate) fn request_members(&mut self, id: u64, now: Now) {
+    pub fn request_members(&mut self, id: u64, now: Now) {
         if self.requests.add(id, Request::Members, now.instant) {
             self.ask_leader();
         } else {
@@ -43,7 +43,7 @@ impl Group {
     }
 
     /// Leaves: a leader hands over first. [`Output::Depart`] follows.
-    pub(crate) fn leave(&mut self, now: Now) {
+    pub fn leave(&mut self, now: Now) {
         match self.stage {
             Stage::Member => {
                 let handing_over = self.bully.is_leader() && !self.partners.is_empty();
@@ -58,17 +58,17 @@ impl Group {
     }
 
     /// Who leads, as far as this peer knows.
-    pub(crate) fn leader(&self) -> Option<&Leader> {
+    pub fn leader(&self) -> Option<&Leader> {
         self.leader.as_ref()
     }
 
     /// The greatest epoch known.
-    pub(crate) fn epoch(&self) -> u64 {
+    pub fn epoch(&self) -> u64 {
         self.bully.epoch().map_or(0, |epoch| epoch.counter)
     }
 
     /// The members that are here, the oldest first.
-    pub(crate) fn members(&self) -> Vec<Member> {
+    pub fn members(&self) -> Vec<Member> {
         let roster = self.roster.iter().flat_map(Roster::by_seniority);
         roster.filter(|(peer, _)| self.presence.is_here(*peer)).map(|(peer, entry)| self.member(peer, entry)).collect()
     }

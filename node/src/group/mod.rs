@@ -1,13 +1,28 @@
 //! One member's mind (pure): election, what was said, the roster and requests, joined.
 //!
-//! Inputs come through `handle_*`, the commands of the member's owner among them; what is to be done comes out of
-//! [`Group::poll_output`]. Nothing here reads a clock, opens a socket or starts a task.
+//! [`Node`](crate::Node) drives one with sockets and timers, and is what most programs want. This module is for those that bring
+//! their own transport or loop, and for simulators: the same decisions, with nothing around them.
+//!
+//! # Driving it
+//!
+//! One input at a time, each with the present moment, whose [`Now::instant`] never goes back: whom one can reach and what they
+//! sent ([`Group::handle_reachable`], [`Group::handle_frames`], ...), what the owner wants ([`Group::say`], [`Group::leave`], ...).
+//! After each of them:
+//!
+//! 1. [`Group::poll_output`] until it is empty: do what each [`Output`] says;
+//! 2. [`Group::poll_timeout`]: wait for that instant, for [`Group::handle_timeout`], or for the next input, whichever is first.
+//!
+//! When both a timer and other input wait, the timer goes first: after a pause of the process everything else is old news. Reachability
+//! should be an equivalence, as [`transport::overlay`] makes it. Frames of a peer that is not reachable are ignored.
+//!
+//! Nothing here reads a clock, opens a socket or starts a task: the same inputs lead to the same outputs.
 //!
 //! A peer is a *partner* while it is both reachable and in the roster: only partners take part in elections and hear what is said.
 
 mod admission;
 mod commands;
 mod joining;
+mod outgoing;
 mod owner;
 mod private;
 mod requests;
@@ -15,6 +30,7 @@ mod succession;
 mod talk;
 #[cfg(test)]
 mod tests;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -29,8 +45,10 @@ use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
 use self::joining::Joining;
+pub use self::outgoing::Outgoing;
 use self::private::Privates;
 use self::requests::Requests;
+pub use self::views::{Listed, Sizes};
 use crate::api::{Members, NameRefusal, RequestError};
 use crate::event::{Event, Leader, Member};
 use crate::name::Name;
@@ -44,36 +62,46 @@ const COMPARE: Duration = Duration::from_secs(1);
 
 /// A moment, on the clock that decides and on the one that is shown.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Now {
-    pub(crate) instant: Instant,
-    pub(crate) wall: Timestamp,
+pub struct Now {
+    /// Decides.
+    pub instant: Instant,
+    /// Is shown.
+    pub wall: Timestamp,
 }
 
 /// What a mind is told when it begins.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) me: PeerInfo,
-    pub(crate) name: Name,
-    /// Addresses to join through; none for a founder.
-    pub(crate) seeds: Vec<Address>,
-    pub(crate) join_timeout: Duration,
-    pub(crate) heartbeat: Duration,
-    pub(crate) timeout: Duration,
-    /// Two sessions: what is said to all, and what is said to one.
-    pub(crate) sessions: [Uuid; 2],
-    pub(crate) seed: u64,
+pub struct Settings {
+    /// Who this peer is, as it says hello.
+    pub me: PeerInfo,
+    /// The name that it asks for.
+    pub name: Name,
+    /// Addresses to join through; none for a founder. To dial them is up to whoever drives the mind.
+    pub seeds: Vec<Address>,
+    /// How long to try to become a member.
+    pub join_timeout: Duration,
+    /// How often a leader proves that it lives.
+    pub heartbeat: Duration,
+    /// How long the silence of a leader is borne.
+    pub timeout: Duration,
+    /// Two sessions, which no other run of any peer has: what is said to all, and what is said to one.
+    pub sessions: [Uuid; 2],
+    /// What its random choices follow from; give each peer another.
+    pub seed: u64,
 }
 
 /// What is to be done.
 #[derive(Clone, Debug)]
-pub(crate) enum Output {
+pub enum Output {
     /// Send a message to these peers.
-    Send(Vec<PeerId>, Box<Message>),
+    Send(Vec<PeerId>, Outgoing),
     /// Tell the member's owner.
     Event(Event),
     /// Keep a link to a member.
     Dial {
+        /// Which member.
         peer: PeerId,
+        /// Where it listens.
         address: Address,
         /// Whether to dial at once, and not leave it to the other.
         eager: bool,
@@ -104,7 +132,7 @@ enum Stage {
 
 /// One member's mind.
 #[derive(Clone, Debug)]
-pub(crate) struct Group {
+pub struct Group {
     me: PeerInfo,
     name: Name,
     heartbeat: Duration,
@@ -137,7 +165,7 @@ pub(crate) struct Group {
 
 impl Group {
     /// A peer that wants to be a member; without anybody to join through, it founds a group at once.
-    pub(crate) fn new(settings: Settings, now: Now) -> Self {
+    pub fn new(settings: Settings, now: Now) -> Self {
         let Settings { me, name, seeds, join_timeout, heartbeat, timeout, sessions, seed } = settings;
         let config = election::Config { heartbeat, timeout, ..election::Config::default() };
         let [said, private] = sessions.map(Session::new);
@@ -171,21 +199,39 @@ impl Group {
         group
     }
 
-    /// A peer can be reached.
-    pub(crate) fn handle_reachable(&mut self, peer: PeerInfo, now: Now) {
+    /// A peer can be reached: over a link of one's own, if it is direct, and otherwise through others.
+    pub fn handle_reachable(&mut self, peer: PeerInfo, direct: bool, now: Now) {
         let id = peer.id;
         self.reachable.insert(id, peer);
         let seen = self.presence.handle_reachable(id);
         self.tell_seen(seen);
         self.bully.handle_reachable(id, now.instant);
+        if !direct {
+            self.bully.handle_link_lost(id, now.instant);
+        }
         self.match_partners(now);
         self.send_private(id);
         self.send_have(id);
         self.settle(now);
     }
 
+    /// A reachable peer is reached another way. What was on its way over a link that ended may be lost.
+    pub fn handle_path(&mut self, peer: PeerId, direct: bool, now: Now) {
+        if direct {
+            self.bully.handle_link_restored(peer, now.instant);
+        } else {
+            self.bully.handle_link_lost(peer, now.instant);
+            if self.partners.contains(&peer) {
+                self.pool.handle_reachable(peer, now.instant);
+            }
+            self.requests.handle_lost(peer);
+            self.send_have(peer);
+        }
+        self.settle(now);
+    }
+
     /// A peer cannot be reached, or more is known of why.
-    pub(crate) fn handle_unreachable(&mut self, peer: PeerId, why: Unreachable, now: Now) {
+    pub fn handle_unreachable(&mut self, peer: PeerId, why: Unreachable, now: Now) {
         self.reachable.remove(&peer);
         if let Stage::Joining(joining) = &mut self.stage {
             joining.handle_lost(peer, now.instant);
@@ -204,7 +250,7 @@ impl Group {
     }
 
     /// An address to join through led nowhere.
-    pub(crate) fn handle_seed_failed(&mut self, address: Address, error: DialError, now: Now) {
+    pub fn handle_seed_failed(&mut self, address: Address, error: DialError, now: Now) {
         if let Stage::Joining(joining) = &mut self.stage {
             joining.handle_failure(address, error);
             self.settle(now);
@@ -212,7 +258,7 @@ impl Group {
     }
 
     /// Frames from a reachable peer.
-    pub(crate) fn handle_frames(&mut self, from: PeerId, frames: Vec<Bytes>, now: Now) {
+    pub fn handle_frames(&mut self, from: PeerId, frames: Vec<Bytes>, now: Now) {
         for frame in frames {
             match wire::read_frame(frame) {
                 Ok(Incoming::Cast(bytes)) => self.handle_cast(from, bytes),
@@ -228,7 +274,7 @@ impl Group {
     }
 
     /// Time has passed. Calling early changes nothing.
-    pub(crate) fn handle_timeout(&mut self, now: Now) {
+    pub fn handle_timeout(&mut self, now: Now) {
         self.bully.handle_timeout(now.instant);
         self.drain(now);
         self.pool.handle_timeout(now.instant);
@@ -254,7 +300,7 @@ impl Group {
     }
 
     /// The next moment at which something is due.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+    pub fn poll_timeout(&self) -> Option<Instant> {
         let stage = match &self.stage {
             Stage::Joining(joining) => Some(joining.poll_timeout()),
             Stage::Leaving(until) => Some(*until),
@@ -274,7 +320,7 @@ impl Group {
     }
 
     /// What is to be done next. Edits of the roster are told when nothing else waits, so that those of one moment travel together.
-    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+    pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
             self.publish_edits();
         }
@@ -282,12 +328,12 @@ impl Group {
     }
 
     /// Whether exactly these, by id, take part and can be reached.
-    pub(crate) fn has_partners(&self, peers: &[PeerId]) -> bool {
+    pub fn has_partners(&self, peers: &[PeerId]) -> bool {
         self.partners.iter().eq(peers)
     }
 
     /// The peers that take part and can be reached, by id.
-    pub(crate) fn partners(&self) -> Vec<PeerId> {
+    pub fn partners(&self) -> Vec<PeerId> {
         self.partners.iter().copied().collect()
     }
 
@@ -309,10 +355,6 @@ impl Group {
     fn leads(&self) -> bool {
         let epoch = self.roster.as_ref().map(|roster| roster.version.epoch);
         self.bully.is_leader() && epoch == self.bully.epoch()
-    }
-
-    fn is_member(&self) -> bool {
-        matches!(self.stage, Stage::Member | Stage::Leaving(_))
     }
 
     fn handle_message(&mut self, from: PeerId, message: Message, now: Now) {
@@ -378,13 +420,13 @@ impl Group {
     }
 
     fn send(&mut self, to: PeerId, message: Message) {
-        self.outputs.push_back(Output::Send(vec![to], Box::new(message)));
+        self.outputs.push_back(Output::Send(vec![to], message.into()));
     }
 
     fn send_to_reachable(&mut self, message: Message, but: &BTreeSet<PeerId>) {
         let reachable: Vec<_> = self.reachable.keys().copied().filter(|peer| !but.contains(peer)).collect();
         if !reachable.is_empty() {
-            self.outputs.push_back(Output::Send(reachable, Box::new(message)));
+            self.outputs.push_back(Output::Send(reachable, message.into()));
         }
     }
 }

@@ -79,6 +79,10 @@ impl Privates {
         self.give_up(|pending| pending.deadline <= now)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.pending.values().map(|pending| pending.deadline).min()
     }

@@ -74,6 +74,10 @@ impl Requests {
         late
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.pending.values().map(|pending| pending.deadline).min()
     }

@@ -12,7 +12,7 @@ use crate::wire::{Line, Message, PrivateLine};
 
 impl Group {
     /// Says a text, which was checked, to everyone.
-    pub(crate) fn say(&mut self, text: String, now: Now) -> MessageId {
+    pub fn say(&mut self, text: String, now: Now) -> MessageId {
         let line = Line { from: self.me.id, name: self.name.clone(), sent_at: now.wall, text };
         let body = transport::encode(&line).expect("a line of checked length is far shorter than a message may be");
         let said = self.pool.say(Bytes::from(body), now.instant);
@@ -27,7 +27,7 @@ impl Group {
             To::One(peer) => vec![peer],
         };
         if !to.is_empty() {
-            self.outputs.push_back(Output::Send(to, Box::new(Message::Pool(transmit.message))));
+            self.outputs.push_back(Output::Send(to, Message::Pool(transmit.message).into()));
         }
     }
 

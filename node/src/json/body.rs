@@ -1,6 +1,6 @@
 //! What stands in a line: the fields of each event and of each answer, as the interface names them.
 
-use node::{Delivery, Event, Leader, Link, Member, Members, Message, MessageId, Node, Private, Status};
+use node::{Delivery, Event, Leader, Link, Member, Members, Message, MessageId, Name, Node, Private, Status};
 use serde::Serialize;
 
 use super::line::{Shown, error, line};
@@ -256,8 +256,8 @@ impl<'a> LinkBody<'a> {
         Self {
             id: Shown(&link.id),
             name: Shown(&link.name),
-            state: "direct",
-            through: None,
+            state: if link.through.is_some() { "relayed" } else { "direct" },
+            through: link.through.as_ref().map(Name::as_str),
             rtt_us: link.round_trip.map(|trip| u64::try_from(trip.as_micros()).unwrap_or(u64::MAX)),
         }
     }

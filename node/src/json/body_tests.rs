@@ -10,11 +10,11 @@ use super::*;
 const ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 fn id() -> PeerId {
-    serde_json::from_value(json!(ID)).unwrap()
+    PeerId::new(ID.parse().unwrap())
 }
 
 fn message_id() -> MessageId {
-    serde_json::from_value(json!({ "session": ID, "number": 7 })).unwrap()
+    format!("{ID}:7").parse().unwrap()
 }
 
 fn name(name: &str) -> Name {
@@ -127,13 +127,18 @@ fn each_answer_has_its_fields() {
 
 #[test]
 fn a_status_has_every_link_and_null_for_what_is_not_measured() {
-    let link = |round_trip| Link { id: id(), name: name("bob"), round_trip };
-    let links = vec![link(Some(Duration::from_micros(212))), link(None)];
-    let stands = Status { links, leader: None, epoch: 4, members: 3 };
-    let shown = |rtt: Value| json!({ "id": ID, "name": "bob", "state": "direct", "through": null, "rtt_us": rtt });
+    let link = |through, round_trip| Link { id: id(), name: name("bob"), through, round_trip };
+    let links = vec![link(None, Some(Duration::from_micros(212))), link(None, None), link(Some(name("eve")), None)];
+    let stands = Status { links, mesh: Vec::new(), leader: None, epoch: 4, members: 3 };
+    let shown = |state, through: Value, rtt: Value| json!({ "id": ID, "name": "bob", "state": state, "through": through, "rtt_us": rtt });
+    let links = [
+        shown("direct", Value::Null, json!(212)),
+        shown("direct", Value::Null, Value::Null),
+        shown("relayed", json!("eve"), Value::Null),
+    ];
     assert_eq!(
         erased::Body::value(&status(&stands)),
-        json!({ "links": [shown(json!(212)), shown(Value::Null)], "leader": null, "epoch": 4, "members": 3 })
+        json!({ "links": links, "leader": null, "epoch": 4, "members": 3 })
     );
 }
 

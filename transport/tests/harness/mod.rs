@@ -84,7 +84,7 @@ impl Member {
     }
 
     pub fn until_reachable(&mut self, peer: PeerId) {
-        self.until(|event| matches!(event, Event::Reachable(info) if info.id == peer).then_some(()));
+        self.until(|event| matches!(event, Event::Reachable { peer: info, .. } if info.id == peer).then_some(()));
     }
 
     pub fn until_unreachable(&mut self, peer: PeerId) -> Unreachable {
@@ -122,7 +122,8 @@ impl Member {
     /// How often `peer` became reachable and unreachable so far.
     pub fn changes(&mut self, peer: PeerId) -> (usize, usize) {
         self.drain();
-        let ups = self.log.iter().filter(|event| matches!(event, Event::Reachable(info) if info.id == peer));
+        let ups =
+            self.log.iter().filter(|event| matches!(event, Event::Reachable { peer: info, .. } if info.id == peer));
         let downs =
             self.log.iter().filter(|event| matches!(event, Event::Unreachable { peer: lost, .. } if *lost == peer));
         (ups.count(), downs.count())
@@ -138,7 +139,7 @@ impl Member {
     }
 
     pub fn linked(&self) -> Vec<PeerId> {
-        self.mesh.links().into_iter().map(|link| link.peer.id).collect()
+        self.mesh.links().into_iter().filter(|link| link.through.is_none()).map(|link| link.peer.id).collect()
     }
 
     pub fn close(&self) {

@@ -32,6 +32,7 @@ impl Raw {
         let (kind, body) = raw.frame();
         assert_eq!((kind, &body[..4]), (wire::CONTROL, [0; 4].as_slice()), "no consent: {body:?}");
         raw.write(&wire::up());
+        raw.write(&hello.state(1, &[wire::id_in_hello(&body)]));
         raw
     }
 
@@ -99,6 +100,10 @@ impl RawListener {
 
     /// Accepts one connection, and the hello that comes over it.
     pub fn accept(&self) -> Raw {
+        self.accept_whom().0
+    }
+
+    fn accept_whom(&self) -> (Raw, PeerId) {
         let mut accepted = None;
         super::eventually("somebody dials", || {
             accepted = self.listener.accept().ok();
@@ -109,14 +114,16 @@ impl RawListener {
         let mut raw = Raw::over(stream);
         let (kind, body) = raw.frame();
         assert_eq!((kind, &body[..4]), (wire::CONTROL, [0; 4].as_slice()), "no hello");
-        raw
+        (raw, wire::id_in_hello(&body))
     }
 
     /// Accepts one connection and consents to it as `id`; it is linked once the dialler says so.
     pub fn accept_as(&self, id: PeerId) -> Raw {
-        let mut raw = self.accept();
-        raw.write(&Hello::new(id).at(&self.address()).to_frame());
+        let (mut raw, dialler) = self.accept_whom();
+        let hello = Hello::new(id).at(&self.address());
+        raw.write(&hello.to_frame());
         assert_eq!(raw.read(9), wire::up());
+        raw.write(&hello.state(1, &[dialler]));
         raw
     }
 }

@@ -34,7 +34,7 @@ pub struct Hello {
 impl Hello {
     pub fn new(id: PeerId) -> Self {
         Self {
-            version: 1,
+            version: 2,
             group: "default".into(),
             id,
             incarnation: 1,
@@ -53,19 +53,43 @@ impl Hello {
         body.extend(b"meshchat");
         body.extend(self.version.to_be_bytes());
         text(&mut body, self.group.as_bytes());
-        text(&mut body, self.id.uuid().as_bytes());
-        body.extend(self.incarnation.to_be_bytes());
-        text(&mut body, self.name.as_bytes());
-        text(&mut body, self.address.as_bytes());
-        body.extend(self.priority.to_be_bytes());
+        self.peer(&mut body);
         frame(CONTROL, &body)
     }
+
+    /// A whole link state: this peer is linked to those.
+    pub fn state(&self, version: u64, neighbours: &[PeerId]) -> Vec<u8> {
+        let mut body = vec![0, 0, 0, 5, 0, 0, 0, 0];
+        body.extend(1u64.to_be_bytes());
+        self.peer(&mut body);
+        body.extend(version.to_be_bytes());
+        body.extend((neighbours.len() as u64).to_be_bytes());
+        neighbours.iter().for_each(|neighbour| body.extend(neighbour.uuid().as_bytes()));
+        body.push(0);
+        frame(CONTROL, &body)
+    }
+
+    fn peer(&self, out: &mut Vec<u8>) {
+        out.extend(self.id.uuid().as_bytes());
+        out.extend(self.incarnation.to_be_bytes());
+        text(out, self.name.as_bytes());
+        text(out, self.address.as_bytes());
+        out.extend(self.priority.to_be_bytes());
+    }
+}
+
+/// Who says hello in this body.
+pub fn id_in_hello(body: &[u8]) -> PeerId {
+    let group = 4 + 8 + 2;
+    let length = u64::from_be_bytes(*body[group..].first_chunk().unwrap()) as usize;
+    let id = &body[group + 8 + length..];
+    PeerId::new(uuid::Uuid::from_bytes(*id.first_chunk().unwrap()))
 }
 
 /// A refusal by `by`; `reason` is its number and what follows it.
 pub fn refused(by: PeerId, reason: u32, more: &[u8]) -> Vec<u8> {
     let mut body = vec![0, 0, 0, 1];
-    text(&mut body, by.uuid().as_bytes());
+    body.extend(by.uuid().as_bytes());
     body.extend(reason.to_be_bytes());
     body.extend(more);
     frame(CONTROL, &body)
@@ -76,12 +100,24 @@ pub fn up() -> Vec<u8> {
 }
 
 pub fn ping(sequence: u64, echo: u64) -> Vec<u8> {
-    let numbers = [sequence, echo, 0].map(u64::to_be_bytes).concat();
+    ping_with(sequence, echo, 0)
+}
+
+/// A ping with the hash of a table.
+pub fn ping_with(sequence: u64, echo: u64, table: u64) -> Vec<u8> {
+    let numbers = [sequence, echo, 0, table].map(u64::to_be_bytes).concat();
     frame(CONTROL, &[&[0, 0, 0, 3], numbers.as_slice()].concat())
 }
 
 pub fn bye() -> Vec<u8> {
-    frame(CONTROL, &[0, 0, 0, 4, 0, 0, 0, 0])
+    frame(CONTROL, &[[0, 0, 0, 4, 0, 0, 0, 0].as_slice(), &9u64.to_be_bytes()].concat())
+}
+
+/// What one state adds to the hash of a table: FNV-1a of its id, incarnation and version.
+pub fn state_hash(hello: &Hello, version: u64) -> u64 {
+    let numbers = [hello.incarnation, version].map(u64::to_be_bytes).concat();
+    let bytes = hello.id.uuid().into_bytes().into_iter().chain(numbers);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// The number of a ping, if the body is one.

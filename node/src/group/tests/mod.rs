@@ -148,7 +148,7 @@ impl Net {
             for (at, peer) in [(a, b), (b, a)] {
                 let info = self.minds[&peer].group.me.clone();
                 let now = self.now;
-                self.minds.get_mut(&at).unwrap().group.handle_reachable(info, now);
+                self.minds.get_mut(&at).unwrap().group.handle_reachable(info, true, now);
                 self.run_outputs(at);
             }
         }

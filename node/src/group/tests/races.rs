@@ -63,7 +63,7 @@ fn a_newcomer_forgets_a_group_that_vanishes_before_it_is_admitted() {
     let mind = &mut net.minds.get_mut(&bob).unwrap().group;
     let mut of_another = theirs;
     of_another.begin_epoch(election::Epoch { counter: 9, leader: far }, now.wall);
-    mind.handle_reachable(info, now);
+    mind.handle_reachable(info, true, now);
     mind.handle_roster(near, of_another, now);
     net.kill(near, Unreachable::Ended);
     net.unreachable(bob, near, Unreachable::Ended);
@@ -121,7 +121,7 @@ fn an_unlisted_member_that_leaves_and_is_taken_in_later_joins_anew() {
     mind.handle_change(ids[0], &drop, now);
     let info = mind.reachable[&ids[2]].clone();
     mind.handle_unreachable(ids[2], Unreachable::Ended, now);
-    mind.handle_reachable(info, now);
+    mind.handle_reachable(info, true, now);
     mind.handle_change(ids[0], &admit, now);
     net.run_outputs(ids[1]);
     let of_carol = |event: &Event| match event {
@@ -142,7 +142,7 @@ fn a_newcomer_between_two_groups_and_a_member_of_the_lesser_do_not_answer_each_o
     let (info, now) = (net.minds[&ours].group.me.clone(), net.now);
     let mine = net.minds[&ours].group.roster.as_ref().map(|roster| roster.version);
     let mind = &mut net.minds.get_mut(&bob).unwrap().group;
-    mind.handle_reachable(info, now);
+    mind.handle_reachable(info, true, now);
     mind.handle_roster(ours, newer, now);
     while mind.poll_output().is_some() {}
     mind.handle_have(ours, mine, now);

@@ -239,7 +239,7 @@ impl World {
         match input {
             Input::Up(info) => {
                 process.up.insert(info.id, link);
-                process.group.handle_reachable(info, now);
+                process.group.handle_reachable(info, true, now);
             }
             Input::Down(peer, why) if process.up.get(&peer) == Some(&link) => {
                 process.up.remove(&peer);
@@ -311,7 +311,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: PeerId, to: &[PeerId], message: &Message) {
+    fn send(&mut self, from: PeerId, to: &[PeerId], message: &Outgoing) {
         let frame = Bytes::from(message.to_frame().unwrap());
         let urgent = message.class() == transport::Class::Urgent;
         for to in to.iter().copied() {
