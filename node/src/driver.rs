@@ -84,6 +84,19 @@ impl Alarm {
     }
 }
 
+/// Should the driver panic, nobody waits for it, and the others see this member end.
+struct Abort {
+    mesh: Mesh,
+    casts: Arc<Casts>,
+}
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.casts.end();
+        self.mesh.abort();
+    }
+}
+
 type Started = oneshot::Sender<Result<Vec<Member>, StartError>>;
 
 /// The driver's ends of everything that it joins to a mind.
@@ -163,6 +176,7 @@ impl Driver {
 
     /// Runs until the member has left.
     pub(crate) async fn run(mut self) {
+        let _unless_ended = Abort { mesh: self.mesh.clone(), casts: self.casts.clone() };
         while !self.departed {
             let now = now();
             if self.group.poll_timeout().is_some_and(|due| due <= now.instant) {

@@ -68,6 +68,18 @@ pub enum Event {
     Bye(ByeReason),
 }
 
+impl Event {
+    /// How many bytes of what somebody said or cast it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Message(message) => message.text.len(),
+            Self::Private(private) => private.text.len(),
+            Self::Cast { bytes, .. } => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// How a member takes part.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Via {

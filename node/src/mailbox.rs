@@ -18,11 +18,17 @@ use crate::event::Event;
 /// lines of usual length.
 const FULL: usize = 1024;
 
+/// How many bytes of text and casts may wait before it does likewise.
+const FULL_BYTES: usize = 4 * 1024 * 1024;
+
 /// How many of them may still wait when there is room again: waking the member for each one taken costs more than it gains.
 const ROOM: usize = FULL / 2;
 
 /// How many wait at the very most. What one read gave is handled whole, and tiny frames are many.
 const MOST: usize = FULL + 16_384;
+
+/// How many bytes wait at the very most.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -34,6 +40,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<Event>,
+    /// Of text and casts in them.
+    bytes: usize,
     discarded: u64,
     /// No more events come.
     ended: bool,
@@ -48,6 +56,26 @@ impl Shared {
     }
 }
 
+impl Queue {
+    fn push(&mut self, event: Event) {
+        self.bytes += event.bytes();
+        self.events.push_back(event);
+        while self.events.len() > MOST || self.bytes > MOST_BYTES {
+            let Some(oldest) = self.events.pop_front() else { return };
+            self.bytes -= oldest.bytes();
+            self.discarded += 1;
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= FULL || self.bytes >= FULL_BYTES
+    }
+
+    fn has_room(&self) -> bool {
+        self.events.len() <= ROOM && self.bytes <= FULL_BYTES / 2
+    }
+}
+
 /// The member's end.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -59,8 +87,8 @@ pub(crate) struct Outbox {
 /// Taken in a task of the member's own runtime ([`runtime::spawn`](crate::runtime::spawn)), an event is there some ten
 /// microseconds sooner than on a thread that has to be woken for it.
 ///
-/// When it holds 1,024 events, the member stops reading from its links until some are taken, for a fifth of its
-/// `timeout` at most; then the oldest above 17,408 are discarded, and the next event taken is
+/// When it holds 1,024 events, or 4 MiB of what was said and cast, the member stops reading from its links until some are taken,
+/// for a fifth of its `timeout` at most; then the oldest above 17,408, or 32 MiB, are discarded, and the next event taken is
 /// [`Event::Lagged`].
 #[derive(Debug)]
 pub struct Events {
@@ -86,16 +114,13 @@ impl Outbox {
             events.clear();
             return;
         }
-        queue.events.extend(events.drain(..));
-        let excess = queue.events.len().saturating_sub(MOST);
-        queue.events.drain(..excess);
-        queue.discarded += excess as u64;
+        events.drain(..).for_each(|event| queue.push(event));
         drop(queue);
         self.shared.filled.wake();
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.shared.queue().events.len() >= FULL
+        self.shared.queue().is_full()
     }
 
     /// Waits until there is room again.
@@ -103,7 +128,7 @@ impl Outbox {
         poll_fn(|cx| {
             self.shared.drained.register(cx.waker());
             let queue = self.shared.queue();
-            if queue.abandoned || queue.events.len() <= ROOM { Poll::Ready(()) } else { Poll::Pending }
+            if queue.abandoned || queue.has_room() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
@@ -135,6 +160,7 @@ impl Events {
         }
         let mut queue = self.shared.queue();
         std::mem::swap(&mut queue.events, &mut self.taken);
+        queue.bytes = 0;
         let discarded = std::mem::take(&mut queue.discarded);
         let ended = queue.ended;
         drop(queue);
@@ -168,6 +194,7 @@ impl Drop for Events {
         let mut queue = self.shared.queue();
         queue.abandoned = true;
         queue.events = VecDeque::new();
+        queue.bytes = 0;
         drop(queue);
         self.shared.drained.wake();
     }
@@ -208,6 +235,20 @@ mod tests {
         outbox.push(&mut lines(0..MOST as u64 + 7));
         assert_eq!(events.ready(), Some(Event::Lagged { events: 7 }));
         assert_eq!(events.ready(), Some(Event::Skipped { lines: 7 }));
+    }
+
+    #[test]
+    fn long_events_fill_a_mailbox_sooner() {
+        let (outbox, mut events) = mailbox();
+        let from = transport::PeerId::random();
+        let long = |count: usize| -> Vec<Event> {
+            (0..count).map(|_| Event::Cast { from, bytes: vec![7; 64 * 1024].into() }).collect()
+        };
+        outbox.push(&mut long(FULL_BYTES / (64 * 1024)));
+        assert!(outbox.is_full() && outbox.room().now_or_never().is_none());
+        outbox.push(&mut long(MOST_BYTES / (64 * 1024)));
+        assert_eq!(events.ready(), Some(Event::Lagged { events: (FULL_BYTES / (64 * 1024)) as u64 }));
+        assert!(!outbox.is_full() && outbox.room().now_or_never().is_some());
     }
 
     #[test]

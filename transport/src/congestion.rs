@@ -1,4 +1,4 @@
-//! How many links are behind, and who waits for them.
+//! How many links hold up senders, and who waits for them.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,28 +6,28 @@ use std::task::Poll;
 
 use futures::task::AtomicWaker;
 
-/// A count of the queues that are above their high water.
+/// A count of the queues that senders wait for.
 #[derive(Debug, Default)]
 pub(crate) struct Congestion {
-    behind: AtomicUsize,
+    holding: AtomicUsize,
     waiting: AtomicWaker,
 }
 
 impl Congestion {
-    /// A queue was, and is, behind or not.
+    /// A queue held up senders, and does, or not.
     pub(crate) fn note(&self, was: bool, is: bool) {
         match (was, is) {
             (false, true) => {
-                self.behind.fetch_add(1, Ordering::SeqCst);
+                self.holding.fetch_add(1, Ordering::SeqCst);
             }
-            (true, false) if self.behind.fetch_sub(1, Ordering::SeqCst) == 1 => self.waiting.wake(),
+            (true, false) if self.holding.fetch_sub(1, Ordering::SeqCst) == 1 => self.waiting.wake(),
             _ => {}
         }
     }
 
-    /// Whether any queue is behind.
+    /// Whether any queue does.
     pub(crate) fn any(&self) -> bool {
-        self.behind.load(Ordering::SeqCst) > 0
+        self.holding.load(Ordering::SeqCst) > 0
     }
 
     /// Waits until none is. One task at a time may wait; a second takes the first one's place.

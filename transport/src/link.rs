@@ -178,6 +178,15 @@ impl Link {
         lock(&self.queue).behind_since()
     }
 
+    /// Senders wait for this link no longer if they have for `limit`.
+    pub(crate) fn hold_no_longer_than(&self, limit: Duration, now: Instant) {
+        self.change_queue(|queue| {
+            if queue.holding_since().is_some_and(|since| now.saturating_duration_since(since) > limit) {
+                queue.let_go();
+            }
+        });
+    }
+
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         lock(&self.liveness).round_trip()
     }
@@ -201,10 +210,7 @@ impl Link {
                 }
             }
         }
-        let mut queue = lock(&self.queue);
-        let was_behind = queue.behind_since().is_some();
-        queue.close();
-        self.congestion.note(was_behind, false);
+        self.change_queue(Queue::close);
     }
 
     /// What the reader reads.
@@ -221,16 +227,20 @@ impl Link {
     }
 
     fn queue_bulk(&self, push: impl FnOnce(&mut Queue) -> Result<(), SendError>) -> Result<(), SendError> {
-        let mut queue = lock(&self.queue);
-        let was_behind = queue.behind_since().is_some();
-        let pushed = push(&mut queue);
-        self.congestion.note(was_behind, queue.behind_since().is_some());
-        let idle = queue.is_idle();
-        drop(queue);
+        let (pushed, idle) = self.change_queue(|queue| (push(queue), queue.is_idle()));
         if !idle {
             self.queued.wake();
         }
         pushed
+    }
+
+    /// Changes the queue, and counts it among those that hold up senders or no longer.
+    fn change_queue<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
+        let mut queue = lock(&self.queue);
+        let held = queue.holding_since().is_some();
+        let changed = change(&mut queue);
+        self.congestion.note(held, queue.holding_since().is_some());
+        changed
     }
 
     /// Writes a frame in place if nothing else waits, and otherwise queues it ahead of bulk.
@@ -286,10 +296,7 @@ impl Link {
     }
 
     fn note_written(&self, bytes: usize) {
-        let mut queue = lock(&self.queue);
-        let was_behind = queue.behind_since().is_some();
-        queue.wrote(bytes, Instant::now());
-        self.congestion.note(was_behind, queue.behind_since().is_some());
+        self.change_queue(|queue| queue.wrote(bytes, Instant::now()));
     }
 }
 

@@ -191,6 +191,17 @@ impl Mesh {
         self.shared.overlay(|overlay| overlay.edges())
     }
 
+    /// Ends at once, without a goodbye, as if the process had: for an owner that cannot go on.
+    pub fn abort(&self) {
+        self.shared.leave();
+        drop(lock(&self.close).take());
+        for link in self.shared.links() {
+            link.end(Unreachable::Ended);
+        }
+        self.shared.end_events();
+        drop(lock(&self.gone).take());
+    }
+
     fn with_round_trip(&self, status: LinkStatus) -> LinkStatus {
         let link = self.shared.link(status.peer.id).filter(|_| status.through.is_none());
         LinkStatus { round_trip: link.and_then(|link| link.round_trip()), ..status }

@@ -44,6 +44,7 @@ fn take_down(shared: &Shared, due: Instant, now: Instant) {
         if slept {
             link.excuse(now + shared.heartbeat * 2);
         }
+        link.hold_no_longer_than(shared.timeout, now);
         let stuck =
             !slept && link.behind_since().is_some_and(|since| now.saturating_duration_since(since) > shared.timeout);
         if link.expires() <= now {

@@ -5,7 +5,7 @@
 //!
 //! Bounds: a queue holds [`LIMIT_BYTES`] of bulk; what does not fit is refused and lost to that peer (the layers above
 //! repair that). Above [`HIGH_WATER_BYTES`] the queue is *behind*: well-behaved senders wait until it is below
-//! [`LOW_WATER_BYTES`], and a link that takes less than the high water of a queue that is behind in its `timeout` is taken
+//! [`LOW_WATER_BYTES`], for its `timeout` at most (a slow line must not hold up what is said to everybody else); and a link that takes less than the high water of a queue that is behind in its `timeout` is taken
 //! down: a slow line that makes progress is not.
 
 use std::collections::VecDeque;
@@ -60,7 +60,9 @@ pub(crate) struct Queue {
     /// Bulk that is queued or being written.
     bulk_bytes: usize,
     behind_since: Option<Instant>,
-    /// What was written since then.
+    /// Since when well-behaved senders have been waiting: as long as it is behind, but not for ever.
+    holding_since: Option<Instant>,
+    /// What was written since `behind_since`.
     written_behind: usize,
     /// The last frame of all; it comes after everything else.
     farewell: Option<Vec<u8>>,
@@ -111,15 +113,15 @@ impl Queue {
         Ok(())
     }
 
-    /// Queues chunks of frames that other links share. Those that do not fit are refused, with all that follow.
+    /// Queues chunks of frames that other links share: all of them or none, for a message may lie across two.
     pub(crate) fn push_chunks(&mut self, chunks: &[Bytes], now: Instant) -> Result<(), SendError> {
         if !self.takes(Kind::Bulk) {
             return Err(SendError::NotLinked);
         }
+        if self.bulk_bytes + chunks.iter().map(Bytes::len).sum::<usize>() > LIMIT_BYTES {
+            return Err(SendError::Full);
+        }
         for chunk in chunks {
-            if self.bulk_bytes + chunk.len() > LIMIT_BYTES {
-                return Err(SendError::Full);
-            }
             self.bulk_bytes += chunk.len();
             if chunk.len() <= COPIED_BYTES && self.growing.len() + chunk.len() <= CHUNK_BYTES {
                 self.growing.extend_from_slice(chunk);
@@ -147,6 +149,7 @@ impl Queue {
     fn note_length(&mut self, now: Instant) {
         if self.bulk_bytes > HIGH_WATER_BYTES && self.behind_since.is_none() {
             self.behind_since = Some(now);
+            self.holding_since = Some(now);
             self.written_behind = 0;
         }
     }
@@ -202,6 +205,7 @@ impl Queue {
         self.written_behind += bytes;
         if self.bulk_bytes < LOW_WATER_BYTES {
             self.behind_since = None;
+            self.holding_since = None;
         } else if self.behind_since.is_some() && self.written_behind >= HIGH_WATER_BYTES {
             self.behind_since = Some(now);
             self.written_behind = 0;
@@ -211,6 +215,16 @@ impl Queue {
     /// Since when the queue has been behind without a high water's worth being written.
     pub(crate) fn behind_since(&self) -> Option<Instant> {
         self.behind_since
+    }
+
+    /// Since when senders have been waiting for this queue.
+    pub(crate) fn holding_since(&self) -> Option<Instant> {
+        self.holding_since
+    }
+
+    /// Senders wait for it no longer, until it has caught up and is behind anew.
+    pub(crate) fn let_go(&mut self) {
+        self.holding_since = None;
     }
 
     fn takes(&self, kind: Kind) -> bool {

@@ -15,11 +15,16 @@ use crate::link::Link;
 use crate::mesh::Class;
 use crate::overlay::Message;
 use crate::relay::RELAY_BYTES;
+use crate::runtime;
 
 /// How much is read at once, in bytes. At least one frame must fit; twice as much makes a flood no faster, and every read that
 /// waits to be handled takes that much memory.
 const READ_BYTES: usize = 24 * 1024;
 const _: () = assert!(READ_BYTES > PIECE_BYTES + HEADER_BYTES);
+
+/// After how many reads in which there were no frames others have their turn. Frames wait for room; control messages do not, and a peer that sends
+/// nothing else would keep the only thread to itself.
+const UNHELD: u32 = 16;
 
 /// What came.
 #[derive(Debug)]
@@ -50,6 +55,8 @@ pub(crate) struct Reader {
     message: Vec<u8>,
     /// What came behind what was given last.
     behind: Option<Heard>,
+    /// How many reads gave nothing that anybody has to make room for.
+    unheld: u32,
 }
 
 /// What was taken from the buffer at once.
@@ -62,7 +69,7 @@ struct Taken {
 
 impl Reader {
     pub(crate) fn new(link: Arc<Link>) -> Self {
-        Self { link, buffer: vec![0; READ_BYTES], taken: 0, filled: 0, message: Vec::new(), behind: None }
+        Self { link, buffer: vec![0; READ_BYTES], taken: 0, filled: 0, message: Vec::new(), behind: None, unheld: 0 }
     }
 
     /// What comes next, in order. After [`Heard::Ended`] nothing does.
@@ -76,6 +83,7 @@ impl Reader {
             }
             match self.take() {
                 Ok(Taken { frames, then }) if !frames.is_empty() => {
+                    self.unheld = 0;
                     self.behind = then;
                     return Heard::Frames(frames);
                 }
@@ -90,6 +98,11 @@ impl Reader {
     }
 
     async fn read(&mut self) {
+        self.unheld += 1;
+        if self.unheld >= UNHELD {
+            self.unheld = 0;
+            runtime::yield_now().await;
+        }
         self.buffer.copy_within(self.taken..self.filled, 0);
         self.filled -= self.taken;
         self.taken = 0;

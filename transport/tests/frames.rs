@@ -4,13 +4,13 @@
 
 mod harness;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use harness::raw::Raw;
 use harness::wire::{self, Hello};
-use harness::{DEADLINE, Member, eventually, id, link, pair};
+use harness::{DEADLINE, Member, config, eventually, id, link, pair};
 use transport::runtime::{block_on, timeout};
-use transport::{Batch, Class, Event, Farewell, MAX_MESSAGE_BYTES, Mesh, PIECE_BYTES, SendError, Unreachable};
+use transport::{Batch, Class, Config, Event, Farewell, MAX_MESSAGE_BYTES, Mesh, PIECE_BYTES, SendError, Unreachable};
 
 const KIB: usize = 1024;
 
@@ -237,4 +237,43 @@ fn dropping_the_events_takes_the_links_down_at_the_next_message() {
     drop((a, events));
     b.send(id(3), b"anybody?");
     b.until_unreachable(id(3));
+}
+
+#[test]
+fn a_batch_that_does_not_fit_is_refused_whole() {
+    let a = Member::start(Config { timeout: DEADLINE, ..config(1) });
+    let mut raw = Raw::link(&a.address(), &Hello::new(id(2)));
+    eventually("linked", || a.linked() == [id(2)]);
+    let mut batch = Batch::default();
+    for n in 0..180 {
+        // A message across two chunks, of which the second would not fit, must not be sent in part.
+        batch.push(&[&vec![n; 40_000]]).unwrap();
+    }
+    a.mesh.multicast_batch(&[id(2)], batch);
+    a.send(id(2), b"after");
+    let body = std::iter::repeat_with(|| raw.frame()).find(|(kind, _)| *kind != wire::CONTROL).unwrap();
+    assert_eq!(body, (wire::BULK, b"after".to_vec()));
+}
+
+#[test]
+fn a_slow_link_holds_up_senders_for_the_timeout_at_most() {
+    let limit = Duration::from_millis(500);
+    let a = Member::start(Config { timeout: limit, heartbeat: limit / 10, ..config(1) });
+    let raw = Raw::link(&a.address(), &Hello::new(id(2)));
+    eventually("linked", || a.linked() == [id(2)]);
+    // It takes some 1.3 MB a second: of a full queue more than the high water in each timeout.
+    let reader = std::thread::spawn(move || raw.sip(5 * KIB, Duration::from_millis(4)));
+    let message = vec![7; 64 * KIB];
+    while a.mesh.send(id(2), Class::Bulk, &message) != Err(SendError::Full) {}
+    assert!(a.mesh.is_congested());
+    let begun = Instant::now();
+    while begun.elapsed() < limit * 3 {
+        // Somebody who does not wait keeps the queue full.
+        while a.mesh.send(id(2), Class::Bulk, &message).is_ok() {}
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(!a.mesh.is_congested(), "senders wait on");
+    assert_eq!(a.linked(), [id(2)], "a link that makes progress stays");
+    drop(a);
+    reader.join().unwrap();
 }

@@ -6,17 +6,17 @@ mod harness;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use harness::chat::Chat;
 use harness::raw::{Raw, RawListener};
 use harness::wire::{self, Hello};
-use harness::{BRISK, DEADLINE, HEARTBEAT, Member, PATIENT, exchange, id, link};
-use transport::runtime::{block_on, timeout};
+use harness::{BRISK, DEADLINE, HEARTBEAT, Member, PATIENT, eventually, exchange, id, link};
+use transport::runtime::{self, block_on, timeout};
 use transport::{Event, MAX_MESSAGE_BYTES, Unreachable};
 
 /// What a noisy machine may add to a time limit.
-const SLACK: std::time::Duration = std::time::Duration::from_secs(4);
+const SLACK: Duration = Duration::from_secs(4);
 
 /// Sends pings with growing echoes until told to stop, without reading anything.
 fn ping_blindly(raw: &Raw, echoes: bool) -> Arc<AtomicBool> {
@@ -193,4 +193,31 @@ fn a_peer_whose_connections_end_again_and_again_harms_nobody_else() {
     for n in 0..50 {
         harness::eventually("each came and went", || a.changes(id(100 + n)) == (1, 1));
     }
+}
+
+#[test]
+fn a_flood_of_pings_leaves_everybody_else_their_turn() {
+    let a = Member::new(1);
+    let raw = Raw::link(&a.address(), &Hello::new(id(2)));
+    eventually("linked", || a.linked() == [id(2)]);
+    let (mut flood, stop) = (raw, Arc::new(AtomicBool::new(false)));
+    let flooder = std::thread::spawn({
+        let (pings, stop) = (wire::ping(1, 0).repeat(5_000), stop.clone());
+        move || while !stop.load(SeqCst) && flood.try_write(&pings) {}
+    });
+    let (count, counted) = std::sync::mpsc::channel();
+    runtime::spawn(async move {
+        let begun = Instant::now();
+        let mut ticks = 0;
+        while begun.elapsed() < HEARTBEAT * 8 {
+            runtime::sleep(Duration::from_millis(5)).await;
+            ticks += 1;
+        }
+        let _ = count.send(ticks);
+    });
+    // Waited for outside of the runtime, which the flood would have to itself.
+    let ticks: u32 = counted.recv_timeout(DEADLINE).unwrap_or_default();
+    stop.store(true, SeqCst);
+    flooder.join().unwrap();
+    assert!(ticks > 5, "only {ticks} turns for others");
 }

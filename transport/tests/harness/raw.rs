@@ -73,6 +73,25 @@ impl Raw {
         }
     }
 
+    /// Reads a little at a time, with a pause after each, and proves that it lives, until the other end closes.
+    pub fn sip(mut self, bytes: usize, pause: std::time::Duration) {
+        let (mut buffer, mut read, mut pings, mut seen) = (vec![0; bytes], Vec::new(), 0, 0);
+        while let Ok(taken @ 1..) = self.stream.read(&mut buffer) {
+            read.extend_from_slice(&buffer[..taken]);
+            while let Some(length) = read.first_chunk().map(|length| u32::from_be_bytes(*length) as usize + 4)
+                && length <= read.len()
+            {
+                let frame: Vec<u8> = read.drain(..length).collect();
+                if let Some(sequence) = wire::ping_sequence(&frame[5..]).filter(|_| frame[4] == wire::CONTROL) {
+                    (pings, seen) = (pings + 1, sequence);
+                    self.try_write(&wire::ping(pings, seen));
+                }
+            }
+            std::thread::sleep(pause);
+        }
+        assert!(seen > 0, "never pinged");
+    }
+
     /// Whether the other end holds the connection and has said nothing.
     pub fn is_open_and_silent(&self) -> bool {
         self.stream.set_nonblocking(true).unwrap();
