@@ -9,7 +9,7 @@
 //! pass frames on, along the shortest path. In a healthy mesh every path has one edge, and nothing is searched or copied for it.
 //!
 //! Links that go are told at once, links that come are gathered for a moment. States travel as changes, and whole after a gap. A
-//! peer passes X's state on to N only if neither X nor whoever told it has an edge to N: they have told N themselves. What is
+//! peer passes X's state on to N only if neither X nor whoever told it is linked to N: they have told N themselves. What is
 //! lost all the same is found by comparing tables: each ping carries a hash.
 //!
 //! The idea is that of link-state routing (RFC 2328), with the two-way check of its section 16.1.
@@ -17,6 +17,7 @@
 //! Inputs come through `handle_*`; after each one [`Overlay::poll_transmit`] and [`Overlay::poll_event`] are drained until they are
 //! empty, and [`Overlay::poll_timeout`] says when [`Overlay::handle_timeout`] is due. Calling that early changes nothing.
 
+mod exchange;
 mod message;
 mod paths;
 mod table;
@@ -29,11 +30,11 @@ use std::time::{Duration, Instant};
 
 use fixedbitset::FixedBitSet;
 use fnv::FnvHasher;
-use tracing::{debug, warn};
+use tracing::debug;
 
 pub use self::message::{Change, LinkState, Message, Relay, Version};
 use self::paths::Paths;
-use self::table::{Known, ME, Table};
+use self::table::{ME, Table};
 use crate::control::Farewell;
 use crate::event::{Event, Unreachable};
 use crate::peer::{Incarnation, PeerId, PeerInfo};
@@ -49,12 +50,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the state of a peer out of reach is kept: a split that heals sooner needs no state anew.
 const FORGET: Duration = Duration::from_secs(60);
-
-/// How many ids one message of whole states holds, at which it is long enough: some 64 KiB.
-const IDS_AT_ONCE: usize = 4096;
-
-/// What a state takes beside its neighbours, in ids.
-const IDS_OF_A_STATE: usize = 8;
 
 /// Over how many links a frame may go. More than any path in a mesh that is nearly full; only a loop, while tables differ, is longer.
 const HOPS: u8 = 255;
@@ -92,6 +87,8 @@ pub struct Overlay {
     announced: u64,
     touched: BTreeSet<PeerId>,
     gather_until: Option<Instant>,
+    /// To which run of a peer one's own link leads.
+    linked: BTreeMap<PeerId, Incarnation>,
     /// Why one's own link to a peer ended.
     ended: BTreeMap<PeerId, Unreachable>,
     /// Since when a peer whose state is known is out of reach.
@@ -116,6 +113,7 @@ impl Overlay {
             announced: 0,
             touched: BTreeSet::new(),
             gather_until: None,
+            linked: BTreeMap::new(),
             ended: BTreeMap::new(),
             lost: BTreeMap::new(),
             differs: BTreeMap::new(),
@@ -131,17 +129,23 @@ impl Overlay {
         let Some(number) = self.table.place(peer.id).filter(|number| *number != ME && !self.leaving) else {
             return;
         };
-        if self.table.known(number).is_some_and(|known| known.info.incarnation < peer.incarnation) {
-            self.restarted(number);
+        match self.table.known(number).map(|known| known.info.incarnation) {
+            Some(known) if known < peer.incarnation => self.restarted(number),
+            // A run that has ended already, for all that is known here.
+            Some(known) if known > peer.incarnation => return,
+            _ => {}
         }
         let met = !self.paths.reaches(number);
         self.ended.remove(&peer.id);
+        self.linked.insert(peer.id, peer.incarnation);
         self.relink(number, true);
         let gather = GATHER.max(GATHER_EACH * u32::try_from(self.table.len()).unwrap_or(u32::MAX));
         self.gather_until.get_or_insert(now + gather);
         let untold = |other: &usize| met && *other != number && !self.table.edges(*other).contains(number);
-        let others = self.paths.reached().ones().filter(untold);
-        let states = std::iter::once(ME).chain(others).filter_map(|number| self.table.state(number)).collect();
+        let states = self.paths.reached().ones().filter(untold).filter_map(|number| self.table.state(number)).collect();
+        if let Some(own) = self.table.state(ME) {
+            self.tell(&[peer.id], Message::Greeting(own));
+        }
         self.tell_states(&[peer.id], states);
         self.settle(now);
     }
@@ -151,6 +155,7 @@ impl Overlay {
         let Some(number) = self.table.number(peer).filter(|number| self.table.lists(ME, *number)) else { return };
         self.ended.insert(peer, reason);
         self.differs.remove(&peer);
+        self.linked.remove(&peer);
         self.relink(number, false);
         self.announce();
         self.settle(now);
@@ -159,7 +164,8 @@ impl Overlay {
     /// A neighbour says goodbye, with the version of its last state. The end of its link follows.
     pub fn handle_farewell(&mut self, from: PeerId, farewell: Farewell, version: u64, now: Instant) {
         let Some(number) = self.neighbour(from) else { return };
-        let Some(known) = self.table.known(number) else { return };
+        let run = self.linked.get(&from).copied();
+        let Some(known) = self.table.known(number).filter(|known| Some(known.info.incarnation) == run) else { return };
         let last = LinkState {
             peer: known.info.clone(),
             version: version.max(known.version + 1),
@@ -174,6 +180,7 @@ impl Overlay {
     pub fn handle_message(&mut self, from: PeerId, message: Message, now: Instant) {
         let Some(number) = self.neighbour(from) else { return };
         match message {
+            Message::Greeting(state) => self.handle_greeting(number, state, now),
             Message::States(states) => self.handle_states(number, states, now),
             Message::Changes(changes) => self.handle_changes(number, changes),
             Message::Versions(versions) => self.handle_versions(from, &versions),
@@ -323,154 +330,6 @@ impl Overlay {
         self.hash = None;
     }
 
-    /// Tells all neighbours what changed in one's own links.
-    fn announce(&mut self) {
-        self.gather_until = None;
-        let (from, to) = (self.announced, self.own_version());
-        self.announced = to;
-        let touched = std::mem::take(&mut self.touched);
-        let linked = |peer: &PeerId| self.neighbour(*peer).is_some();
-        let links: Vec<_> = touched.into_iter().map(|peer| (peer, linked(&peer))).collect();
-        if !links.is_empty() {
-            let change = Change { peer: self.me, incarnation: self.incarnation, from, to, links };
-            self.tell_all(&self.table.listed(ME).clone(), Message::Changes(vec![change]));
-        }
-    }
-
-    /// To whom to pass on what `from` told of `of`: to the neighbours whom neither of them has told.
-    fn audience(&self, from: usize, of: usize) -> FixedBitSet {
-        let mut audience = self.table.listed(ME).clone();
-        audience.difference_with(self.table.edges(from));
-        audience.difference_with(self.table.edges(of));
-        for told in [from, of] {
-            if audience.contains(told) {
-                audience.remove(told);
-            }
-        }
-        audience
-    }
-
-    fn handle_states(&mut self, from: usize, states: Vec<LinkState>, now: Instant) {
-        let mut news: Vec<(FixedBitSet, Vec<LinkState>)> = Vec::new();
-        for state in states {
-            let Some(number) = self.table.place(state.peer.id) else { continue };
-            if number == ME {
-                self.note_own(state.peer.incarnation, state.version);
-            } else if self.is_news(number, state.peer.incarnation, state.version) {
-                // Whoever had an edge to a peer that leaves is told by that peer itself.
-                let before = self.audience(from, number);
-                self.take(number, &state, now);
-                let audience = if state.farewell.is_some() { before } else { self.audience(from, number) };
-                match news.iter_mut().find(|(to, _)| *to == audience) {
-                    Some((_, states)) => states.push(state),
-                    None => news.push((audience, vec![state])),
-                }
-            }
-        }
-        for (audience, states) in news {
-            let to: Vec<_> = audience.ones().map(|number| self.table.id(number)).collect();
-            self.tell_states(&to, states);
-        }
-    }
-
-    /// Whether a whole state is newer than what is known of its peer. A last state is the last.
-    fn is_news(&self, number: usize, incarnation: Incarnation, version: u64) -> bool {
-        self.table.known(number).is_none_or(|known| {
-            incarnation > known.info.incarnation
-                || incarnation == known.info.incarnation && version > known.version && known.farewell.is_none()
-        })
-    }
-
-    fn take(&mut self, number: usize, state: &LinkState, now: Instant) {
-        if self.table.known(number).is_some_and(|known| known.info.incarnation < state.peer.incarnation) {
-            self.restarted(number);
-        }
-        let (version, farewell) = (state.version, state.farewell);
-        self.table.set_known(number, Known { info: state.peer.clone(), version, farewell });
-        let mut neighbours = FixedBitSet::new();
-        for neighbour in &state.neighbours {
-            if let Some(neighbour) = self.table.place(*neighbour).filter(|neighbour| *neighbour != number) {
-                neighbours.grow_and_insert(neighbour);
-            }
-        }
-        self.table.list_exactly(number, &neighbours);
-        if !self.paths.reaches(number) {
-            self.lost.entry(state.peer.id).or_insert(now);
-        }
-        self.changed();
-    }
-
-    fn handle_changes(&mut self, from: usize, changes: Vec<Change>) {
-        let mut pulls = Vec::new();
-        for change in changes {
-            let Some(number) = self.table.place(change.peer) else { continue };
-            if number == ME {
-                self.note_own(change.incarnation, change.to);
-                continue;
-            }
-            let known = self.table.known(number).map(|known| (known.info.incarnation, known.version));
-            let applies = known.is_some_and(|(incarnation, version)| {
-                incarnation == change.incarnation && (change.from..change.to).contains(&version)
-            });
-            if !self.is_news(number, change.incarnation, change.to) {
-                continue;
-            }
-            if !applies {
-                pulls.push(change.peer);
-                continue;
-            }
-            for (neighbour, up) in &change.links {
-                if let Some(neighbour) = self.table.place(*neighbour).filter(|neighbour| *neighbour != number) {
-                    self.table.list(number, neighbour, *up);
-                }
-            }
-            if let Some(known) = self.table.known_mut(number) {
-                known.version = change.to;
-            }
-            self.changed();
-            let audience = self.audience(from, number);
-            self.tell_all(&audience, Message::Changes(vec![change]));
-        }
-        if !pulls.is_empty() {
-            let from = self.table.id(from);
-            self.tell(&[from], Message::Pull(pulls));
-        }
-    }
-
-    fn handle_versions(&mut self, from: PeerId, theirs: &[Version]) {
-        let known: BTreeMap<PeerId, Version> = theirs.iter().map(|version| (version.peer, *version)).collect();
-        let lacking = |mine: &Version| known.get(&mine.peer).is_none_or(|theirs| theirs < mine);
-        let lacked: Vec<_> = self.versions().filter(lacking).collect();
-        let numbers = lacked.iter().filter_map(|version| self.table.number(version.peer));
-        let states: Vec<_> = numbers.filter_map(|number| self.table.state(number)).collect();
-        let is_news = |version: &&Version| {
-            let number = self.table.number(version.peer);
-            version.peer != self.me
-                && number.is_none_or(|number| self.is_news(number, version.incarnation, version.version))
-        };
-        let pulls: Vec<_> = theirs.iter().filter(is_news).map(|version| version.peer).collect();
-        self.tell_states(&[from], states);
-        if !pulls.is_empty() {
-            self.tell(&[from], Message::Pull(pulls));
-        }
-    }
-
-    fn handle_pull(&mut self, from: PeerId, peers: &[PeerId]) {
-        // Twice the same would be answered twice.
-        let peers: BTreeSet<_> = peers.iter().filter_map(|peer| self.table.number(*peer)).collect();
-        let states = peers.into_iter().filter_map(|number| self.table.state(number)).collect();
-        self.tell_states(&[from], states);
-    }
-
-    /// Somebody told of this peer's own links.
-    fn note_own(&mut self, incarnation: Incarnation, version: u64) {
-        let is_ones_own = (incarnation, version) <= (self.incarnation, self.own_version());
-        if !is_ones_own && !self.leaving {
-            warn!(?incarnation, version, "another process has this peer's identity");
-            self.events.push_back(Event::IdInUse);
-        }
-    }
-
     /// A peer has ended and begun anew, whether anybody saw that or not.
     fn restarted(&mut self, number: usize) {
         if self.paths.reaches(number) {
@@ -527,34 +386,6 @@ impl Overlay {
         for peer in peers {
             self.lost.remove(peer);
             self.ended.remove(peer);
-        }
-    }
-
-    fn tell(&mut self, to: &[PeerId], message: Message) {
-        if !to.is_empty() && !self.leaving {
-            self.transmits.push_back((to.to_vec(), message));
-        }
-    }
-
-    fn tell_all(&mut self, to: &FixedBitSet, message: Message) {
-        let to: Vec<_> = to.ones().map(|number| self.table.id(number)).collect();
-        self.tell(&to, message);
-    }
-
-    /// Tells whole states, in messages of a bounded length.
-    fn tell_states(&mut self, to: &[PeerId], states: Vec<LinkState>) {
-        let mut part = Vec::new();
-        let mut ids = 0;
-        for state in states {
-            ids += state.neighbours.len() + IDS_OF_A_STATE;
-            part.push(state);
-            if ids >= IDS_AT_ONCE {
-                ids = 0;
-                self.tell(to, Message::States(std::mem::take(&mut part)));
-            }
-        }
-        if !part.is_empty() {
-            self.tell(to, Message::States(part));
         }
     }
 }

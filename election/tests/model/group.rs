@@ -1,9 +1,11 @@
 //! The model: what may happen next, and how far it is followed.
 
+use std::time::Instant;
+
 use stateright::{Model, Property};
 
 use crate::Id;
-use crate::links::{Set, bit};
+use crate::links::{Links, Set, bit};
 use crate::peer::Peer;
 use crate::properties;
 use crate::start::Start;
@@ -20,6 +22,10 @@ pub(crate) struct Bounds {
     pub(crate) moments: u8,
     /// How many crashes, cuts, lost links, sleeps and leavings there are.
     pub(crate) faults: u8,
+    /// How often all links come up again.
+    pub(crate) mends: u8,
+    /// Whether they do so before everybody knows that they were down.
+    pub(crate) flapping: bool,
 }
 
 /// A group of peers that run the production election.
@@ -31,6 +37,8 @@ pub(crate) struct Group {
     pub(crate) tamper: Tamper,
     /// Whether a peer may come back with its id and without its memory.
     pub(crate) forgets: bool,
+    /// Whether each state is also left alone, to see that it settles.
+    pub(crate) settles: bool,
 }
 
 /// One thing that happens.
@@ -62,7 +70,7 @@ pub(crate) enum Action {
 
 impl Group {
     pub(crate) fn new(start: Start, bounds: Bounds) -> Self {
-        Self { start, bounds, tamper: |_, _| {}, forgets: false }
+        Self { start, bounds, tamper: |_, _| {}, forgets: false, settles: false }
     }
 
     fn moments(&self, world: &World, actions: &mut Vec<Action>) {
@@ -78,24 +86,14 @@ impl Group {
 
     fn faults(&self, world: &World, actions: &mut Vec<Action>) {
         let links = &world.links;
-        let f = std::env::var("F").unwrap();
-        if f.contains('s') {
-            actions.extend(links.alive().map(Action::Sleep));
-        }
-        if f.contains('l') {
-            actions.extend(links.alive().map(Action::Leave));
-        }
-        if f.contains('x') {
-            actions.extend(links.cuts().map(Action::Cut));
-        }
-        if f.contains('c') && links.alive().count() > 1 {
+        actions.extend(links.alive().map(Action::Sleep));
+        actions.extend(links.alive().filter(|&id| world.leaving & bit(id) == 0).map(Action::Leave));
+        actions.extend(links.cuts().map(Action::Cut));
+        if links.alive().count() > 1 {
             actions.extend(links.alive().map(Action::Crash));
         }
-        if f.contains('u') {
-            for one in links.alive() {
-                actions
-                    .extend((0..one).filter(|&other| links.is_up(one, other)).map(|other| Action::Unlink(other, one)));
-            }
+        for one in links.alive() {
+            actions.extend((0..one).filter(|&other| links.is_up(one, other)).map(|other| Action::Unlink(other, one)));
         }
         if self.forgets {
             actions.extend(links.alive().map(Action::Forget));
@@ -103,7 +101,7 @@ impl Group {
     }
 
     /// Time passes at one peer until `when` says; nothing happens if it says never.
-    fn pass(&self, world: &mut World, id: Id, when: impl Fn(&Peer) -> Option<std::time::Instant>) {
+    fn pass(&self, world: &mut World, id: Id, when: impl Fn(&Peer) -> Option<Instant>) {
         if let Some(now) = world.peer(id).and_then(when) {
             world.input(id, Some(now), |mind| mind.handle_timeout(now), self.tamper);
         }
@@ -133,12 +131,7 @@ impl Model for Group {
         if world.faults < self.bounds.faults {
             self.faults(world, actions);
         }
-        if std::env::var("F").unwrap().contains('m')
-            && !world.links.is_whole()
-            && (!std::env::var("F").unwrap().contains('q')
-                || world.wires().all(|(_, _, w)| said_before_notice(w).is_none()))
-            && (!std::env::var("F").unwrap().contains('Q') || world.wires().all(|(_, _, w)| w.is_empty()))
-        {
+        if world.mends < self.bounds.mends && !world.links.is_whole() && (self.bounds.flapping || world.is_known()) {
             actions.push(Action::Mend);
         }
     }
@@ -151,29 +144,24 @@ impl Model for Group {
             Action::Deadline(id) => self.pass(&mut world, id, |peer| Some(peer.mind.poll_timeout()?.max(peer.now))),
             Action::Linger(id) => self.pass(&mut world, id, Peer::shortly_before_deadline),
             Action::Sleep(id) => self.pass(&mut world, id, Peer::long_after_deadline),
-            Action::Leave(id) => {
-                let now = before.peer(id)?.now;
-                world.input(id, None, |mind| mind.handle_leave(now), self.tamper);
-                if world.peers == before.peers {
-                    return None;
-                }
-            }
+            Action::Leave(id) => world.leave(id, self.tamper),
             Action::Crash(id) => world.relink(|links| links.crash(id)),
             Action::Cut(side) => world.relink(|links| links.cut(side)),
             Action::Unlink(one, other) => world.relink(|links| links.unlink(one, other)),
-            Action::Mend => world.relink(crate::links::Links::mend),
+            Action::Mend => world.relink(Links::mend),
             Action::Forget(id) => world.forget(id, self.start),
         }
         match action {
+            Action::Deliver(..) | Action::Lose(..) => {}
             Action::Deadline(_) | Action::Linger(_) => world.moments += 1,
-            Action::Deliver(..) | Action::Lose(..) | Action::Mend => {}
+            Action::Mend => world.mends += 1,
             _ => world.faults += 1,
         }
         Some(world)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        properties::all()
+        properties::of(self)
     }
 
     fn within_boundary(&self, world: &World) -> bool {

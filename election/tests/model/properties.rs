@@ -6,6 +6,7 @@ use stateright::Property;
 use crate::Id;
 use crate::group::Group;
 use crate::peer::Peer;
+use crate::settle::settles;
 use crate::wire::Item;
 use crate::world::World;
 
@@ -15,8 +16,10 @@ pub(crate) const NEVER_BACK: &str = "epochs never go back";
 pub(crate) const CLAIMED: &str = "a leader that is followed has claimed";
 pub(crate) const BOUNDED: &str = "what is under way is bounded";
 
+pub(crate) const SETTLES: &str = "left alone, each island follows in time its highest-ranked that may lead, for good";
+
 /// What holds always.
-pub(crate) const ALWAYS: [&str; 5] = [ONE_LEADER, TWO_AT_ONCE, NEVER_BACK, CLAIMED, BOUNDED];
+pub(crate) const ALWAYS: [&str; 6] = [ONE_LEADER, TWO_AT_ONCE, NEVER_BACK, CLAIMED, BOUNDED, SETTLES];
 
 /// More than is ever under way from one peer to another within the bounds that are explored.
 const UNDER_WAY_MAX: usize = 16;
@@ -35,8 +38,9 @@ pub(crate) const SUPERSEDED: &str = "a leader gave way to a newer epoch";
 pub(crate) const RENEWED: &str = "a leader raised its own epoch over an older claim";
 pub(crate) const LEADERLESS: &str = "members that knew no leader have one";
 
-pub(crate) fn all() -> Vec<Property<Group>> {
-    vec![
+/// Those of a group; the last is left out where it would cost too much.
+pub(crate) fn of(group: &Group) -> Vec<Property<Group>> {
+    let mut properties = vec![
         Property::always(ONE_LEADER, one_leader),
         Property::always(TWO_AT_ONCE, two_at_once),
         Property::always(NEVER_BACK, never_back),
@@ -59,7 +63,11 @@ pub(crate) fn all() -> Vec<Property<Group>> {
         Property::sometimes(SUPERSEDED, superseded),
         Property::sometimes(RENEWED, |_, world| leads_because(world, |reason| reason == Reason::Renewed)),
         Property::sometimes(LEADERLESS, leaderless),
-    ]
+    ];
+    if group.settles {
+        properties.push(Property::always(SETTLES, |group, world| settles(world, group.tamper)));
+    }
+    properties
 }
 
 fn one_leader(_: &Group, world: &World) -> bool {

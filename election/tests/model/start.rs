@@ -34,14 +34,15 @@ pub(crate) enum Start {
     Leaderless,
 }
 
-/// The one instant that is read.
+/// Where the model's time begins.
 pub(crate) fn clock() -> Instant {
-    static START: LazyLock<Instant> = LazyLock::new(read_clock);
+    static START: LazyLock<Instant> = LazyLock::new(wall_clock);
     *START
 }
 
-#[expect(clippy::disallowed_methods, reason = "an Instant can be had from nowhere else, and the model only adds to it")]
-fn read_clock() -> Instant {
+/// What the time is outside of the model, which only adds to where it began.
+#[expect(clippy::disallowed_methods, reason = "an Instant can be had from nowhere else")]
+pub(crate) fn wall_clock() -> Instant {
     Instant::now()
 }
 

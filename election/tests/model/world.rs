@@ -6,13 +6,13 @@ use std::time::Instant;
 use election::{Bully, Epoch, Event, Message, Transmit};
 
 use crate::Id;
-use crate::links::Links;
+use crate::links::{Links, Set, bit};
 use crate::peer::{Outcome, Peer};
 use crate::start::Start;
 use crate::wire::{Item, Wire, said_before_notice};
 
-/// What may be done to what a peer sends; only a deliberately broken model does anything.
-pub(crate) type Tamper = fn(&mut Transmit<Id>, &Bully<Id>);
+/// What is done to what a peer sends at one input; only a deliberately broken model does anything.
+pub(crate) type Tamper = fn(&mut Vec<Transmit<Id>>, &Bully<Id>);
 
 /// The peers, what is under way between them, and what was.
 #[derive(Clone, Debug, PartialEq, Hash)]
@@ -26,10 +26,14 @@ pub(crate) struct World {
     pub(crate) claims: Vec<(Epoch<Id>, Id)>,
     /// The greatest epoch that each peer ever had.
     pub(crate) greatest: Vec<Option<Epoch<Id>>>,
+    /// Who leaves the lead to others for ever.
+    pub(crate) leaving: Set,
     /// How often time passed.
     pub(crate) moments: u8,
     /// How often something went wrong.
     pub(crate) faults: u8,
+    /// How often all was mended.
+    pub(crate) mends: u8,
 }
 
 impl World {
@@ -37,7 +41,17 @@ impl World {
         let n = peers.len();
         let greatest = peers.iter().map(|peer| peer.as_ref().and_then(|peer| peer.mind.epoch())).collect();
         let claims = claims.into_iter().map(|epoch| (epoch, epoch.leader)).collect();
-        Self { links, peers, wires: vec![Wire::new(); n * n], claims, greatest, moments: 0, faults: 0 }
+        Self {
+            links,
+            peers,
+            wires: vec![Wire::new(); n * n],
+            claims,
+            greatest,
+            leaving: 0,
+            moments: 0,
+            faults: 0,
+            mends: 0,
+        }
     }
 
     /// Every pair, as sender and receiver, with what is under way between them.
@@ -52,6 +66,11 @@ impl World {
 
     pub(crate) fn peer(&self, id: Id) -> Option<&Peer> {
         self.peers[usize::from(id)].as_deref()
+    }
+
+    /// Whether everybody knows who is in reach.
+    pub(crate) fn is_known(&self) -> bool {
+        self.wires.iter().all(|wire| said_before_notice(wire).is_none())
     }
 
     /// The next thing from one peer reaches the other.
@@ -72,19 +91,26 @@ impl World {
     /// One peer has an input, at its own present or later.
     pub(crate) fn input(&mut self, id: Id, now: Option<Instant>, input: impl FnOnce(&mut Bully<Id>), tamper: Tamper) {
         let Some(peer) = &self.peers[usize::from(id)] else { return };
-        let Outcome { peer, transmits, events } = peer.after(now.unwrap_or(peer.now), input);
+        let Outcome { peer, mut transmits, events } = peer.after(now.unwrap_or(peer.now), input);
         for Event::Leader { leader, epoch, .. } in &events {
             if let Some(epoch) = epoch.filter(|_| *leader == Some(id)) {
                 self.claim(epoch, id);
             }
         }
-        for mut transmit in transmits {
-            tamper(&mut transmit, &peer.mind);
+        tamper(&mut transmits, &peer.mind);
+        for transmit in transmits {
             self.send(id, transmit);
         }
         let greatest = &mut self.greatest[usize::from(id)];
         *greatest = peer.mind.epoch().max(*greatest);
         self.peers[usize::from(id)] = Some(Arc::new(peer));
+    }
+
+    /// A peer leaves the lead to others.
+    pub(crate) fn leave(&mut self, id: Id, tamper: Tamper) {
+        let Some(now) = self.peer(id).map(|peer| peer.now) else { return };
+        self.leaving |= bit(id);
+        self.input(id, None, |mind| mind.handle_leave(now), tamper);
     }
 
     /// Changes what is linked to what; each peer that this concerns will learn of it.

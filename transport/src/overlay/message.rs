@@ -9,8 +9,8 @@ use crate::peer::{Incarnation, PeerId, PeerInfo};
 ///
 /// ```text
 ///  X                        N                        W
-///  |-- States (a new link) ->|                        |
-///  |<- States ---------------|                        |
+///  |-- Greeting (a new link)>|                        |
+///  |-- States (if they met)->|                        |
 ///  |-- Changes ------------->|-- Changes, unless ---->|
 ///  |                         |   X or N has told W    |
 ///  |<- Pull (a gap) ---------|                        |
@@ -23,8 +23,11 @@ use crate::peer::{Incarnation, PeerId, PeerInfo};
 /// The order of the variants is part of the protocol between peers: it changes with its version only.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Message {
-    /// Whole states. First of all over a new link: the sender's own, and if the receiver was out of reach until then, those of
-    /// everybody whom the sender reaches. Newer ones replace older ones, and are passed on.
+    /// First of all over a new link: the sender's own state. It is passed on only if the sender was out of reach until then; the others
+    /// are told by its changes.
+    Greeting(LinkState),
+    /// Whole states: behind a greeting, of everybody whom the sender reaches, if the receiver was out of reach until then; and as an
+    /// answer. Newer ones replace older ones, and are passed on.
     States(Vec<LinkState>),
     /// What changed since a version that the receiver should have. Passed on, if it was news; who lacks the version it starts
     /// from answers `Pull`.

@@ -57,10 +57,9 @@ impl Hello {
         frame(CONTROL, &body)
     }
 
-    /// A whole link state: this peer is linked to those.
+    /// A greeting: this peer is linked to those.
     pub fn state(&self, version: u64, neighbours: &[PeerId]) -> Vec<u8> {
         let mut body = vec![0, 0, 0, 5, 0, 0, 0, 0];
-        body.extend(1u64.to_be_bytes());
         self.peer(&mut body);
         body.extend(version.to_be_bytes());
         body.extend((neighbours.len() as u64).to_be_bytes());

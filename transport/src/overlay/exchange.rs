@@ -1,0 +1,208 @@
+//! What neighbours tell each other, and what each passes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use fixedbitset::FixedBitSet;
+use tracing::warn;
+
+use super::Overlay;
+use super::message::{Change, LinkState, Message, Version};
+use super::table::{Known, ME};
+use crate::event::Event;
+use crate::peer::{Incarnation, PeerId};
+
+/// How many ids one message of whole states holds, at which it is long enough: some 64 KiB.
+const IDS_AT_ONCE: usize = 4096;
+
+/// What a state takes beside its neighbours, in ids.
+const IDS_OF_A_STATE: usize = 8;
+
+impl Overlay {
+    /// Tells all neighbours what changed in one's own links.
+    pub(super) fn announce(&mut self) {
+        self.gather_until = None;
+        let (from, to) = (self.announced, self.own_version());
+        self.announced = to;
+        let touched = std::mem::take(&mut self.touched);
+        let linked = |peer: &PeerId| self.neighbour(*peer).is_some();
+        let links: Vec<_> = touched.into_iter().map(|peer| (peer, linked(&peer))).collect();
+        if !links.is_empty() {
+            let change = Change { peer: self.me, incarnation: self.incarnation, from, to, links };
+            self.tell_all(&self.table.listed(ME).clone(), Message::Changes(vec![change]));
+        }
+    }
+
+    /// To whom to pass on what `from` told of `of`: to the neighbours whom neither of them has told.
+    pub(super) fn audience(&self, from: usize, of: usize) -> FixedBitSet {
+        let mut audience = self.table.listed(ME).clone();
+        audience.difference_with(self.table.listed(from));
+        audience.difference_with(self.table.listed(of));
+        for told in [from, of] {
+            if audience.contains(told) {
+                audience.remove(told);
+            }
+        }
+        audience
+    }
+
+    pub(super) fn handle_greeting(&mut self, from: usize, state: LinkState, now: Instant) {
+        let known = self.table.known(from).filter(|_| self.paths.reaches(from));
+        let run = known.map(|known| known.info.incarnation);
+        if run != Some(state.peer.incarnation) || state.peer.id != self.table.id(from) {
+            self.handle_states(from, vec![state], now);
+        } else if self.is_news(from, state.peer.incarnation, state.version) {
+            // The version stays: the change that tells everybody is still to come, and to be passed on.
+            self.list_as_told(from, &state.neighbours);
+        }
+    }
+
+    pub(super) fn handle_states(&mut self, from: usize, states: Vec<LinkState>, now: Instant) {
+        let mut news: Vec<(FixedBitSet, Vec<LinkState>)> = Vec::new();
+        for state in states {
+            let Some(number) = self.table.place(state.peer.id) else { continue };
+            if number == ME {
+                self.note_own(state.peer.incarnation, state.version);
+            } else if self.is_news(number, state.peer.incarnation, state.version) {
+                // Whoever had an edge to a peer that leaves is told by that peer itself.
+                let before = self.audience(from, number);
+                self.take(number, &state, now);
+                let audience = if state.farewell.is_some() { before } else { self.audience(from, number) };
+                match news.iter_mut().find(|(to, _)| *to == audience) {
+                    Some((_, states)) => states.push(state),
+                    None => news.push((audience, vec![state])),
+                }
+            }
+        }
+        for (audience, states) in news {
+            let to: Vec<_> = audience.ones().map(|number| self.table.id(number)).collect();
+            self.tell_states(&to, states);
+        }
+    }
+
+    /// Whether a whole state is newer than what is known of its peer. A last state is the last.
+    pub(super) fn is_news(&self, number: usize, incarnation: Incarnation, version: u64) -> bool {
+        self.table.known(number).is_none_or(|known| {
+            incarnation > known.info.incarnation
+                || incarnation == known.info.incarnation && version > known.version && known.farewell.is_none()
+        })
+    }
+
+    pub(super) fn take(&mut self, number: usize, state: &LinkState, now: Instant) {
+        if self.table.known(number).is_some_and(|known| known.info.incarnation < state.peer.incarnation) {
+            self.restarted(number);
+        }
+        let (version, farewell) = (state.version, state.farewell);
+        self.table.set_known(number, Known { info: state.peer.clone(), version, farewell });
+        self.list_as_told(number, &state.neighbours);
+        if !self.paths.reaches(number) {
+            self.lost.entry(state.peer.id).or_insert(now);
+        }
+    }
+
+    fn list_as_told(&mut self, number: usize, neighbours: &[PeerId]) {
+        let places = neighbours.iter().filter_map(|neighbour| self.table.place(*neighbour));
+        let neighbours: FixedBitSet = places.filter(|neighbour| *neighbour != number).collect();
+        self.table.list_exactly(number, &neighbours);
+        self.changed();
+    }
+
+    pub(super) fn handle_changes(&mut self, from: usize, changes: Vec<Change>) {
+        let mut pulls = Vec::new();
+        for change in changes {
+            let Some(number) = self.table.place(change.peer) else { continue };
+            if number == ME {
+                self.note_own(change.incarnation, change.to);
+                continue;
+            }
+            let known = self.table.known(number).map(|known| (known.info.incarnation, known.version));
+            let applies = known.is_some_and(|(incarnation, version)| {
+                incarnation == change.incarnation && (change.from..change.to).contains(&version)
+            });
+            if !self.is_news(number, change.incarnation, change.to) {
+                continue;
+            }
+            if !applies {
+                pulls.push(change.peer);
+                continue;
+            }
+            for (neighbour, up) in &change.links {
+                if let Some(neighbour) = self.table.place(*neighbour).filter(|neighbour| *neighbour != number) {
+                    self.table.list(number, neighbour, *up);
+                }
+            }
+            if let Some(known) = self.table.known_mut(number) {
+                known.version = change.to;
+            }
+            self.changed();
+            let audience = self.audience(from, number);
+            self.tell_all(&audience, Message::Changes(vec![change]));
+        }
+        if !pulls.is_empty() {
+            let from = self.table.id(from);
+            self.tell(&[from], Message::Pull(pulls));
+        }
+    }
+
+    pub(super) fn handle_versions(&mut self, from: PeerId, theirs: &[Version]) {
+        let known: BTreeMap<PeerId, Version> = theirs.iter().map(|version| (version.peer, *version)).collect();
+        let lacking = |mine: &Version| known.get(&mine.peer).is_none_or(|theirs| theirs < mine);
+        let lacked: Vec<_> = self.versions().filter(lacking).collect();
+        let numbers = lacked.iter().filter_map(|version| self.table.number(version.peer));
+        let states: Vec<_> = numbers.filter_map(|number| self.table.state(number)).collect();
+        let is_news = |version: &&Version| {
+            let number = self.table.number(version.peer);
+            version.peer != self.me
+                && number.is_none_or(|number| self.is_news(number, version.incarnation, version.version))
+        };
+        let pulls: Vec<_> = theirs.iter().filter(is_news).map(|version| version.peer).collect();
+        self.tell_states(&[from], states);
+        if !pulls.is_empty() {
+            self.tell(&[from], Message::Pull(pulls));
+        }
+    }
+
+    pub(super) fn handle_pull(&mut self, from: PeerId, peers: &[PeerId]) {
+        // Twice the same would be answered twice.
+        let peers: BTreeSet<_> = peers.iter().filter_map(|peer| self.table.number(*peer)).collect();
+        let states = peers.into_iter().filter_map(|number| self.table.state(number)).collect();
+        self.tell_states(&[from], states);
+    }
+
+    /// Somebody told of this peer's own links.
+    pub(super) fn note_own(&mut self, incarnation: Incarnation, version: u64) {
+        let is_ones_own = (incarnation, version) <= (self.incarnation, self.own_version());
+        if !is_ones_own && !self.leaving {
+            warn!(?incarnation, version, "another process has this peer's identity");
+            self.events.push_back(Event::IdInUse);
+        }
+    }
+
+    pub(super) fn tell(&mut self, to: &[PeerId], message: Message) {
+        if !to.is_empty() && !self.leaving {
+            self.transmits.push_back((to.to_vec(), message));
+        }
+    }
+
+    pub(super) fn tell_all(&mut self, to: &FixedBitSet, message: Message) {
+        let to: Vec<_> = to.ones().map(|number| self.table.id(number)).collect();
+        self.tell(&to, message);
+    }
+
+    /// Tells whole states, in messages of a bounded length.
+    pub(super) fn tell_states(&mut self, to: &[PeerId], states: Vec<LinkState>) {
+        let mut part = Vec::new();
+        let mut ids = 0;
+        for state in states {
+            ids += state.neighbours.len() + IDS_OF_A_STATE;
+            part.push(state);
+            if ids >= IDS_AT_ONCE {
+                ids = 0;
+                self.tell(to, Message::States(std::mem::take(&mut part)));
+            }
+        }
+        if !part.is_empty() {
+            self.tell(to, Message::States(part));
+        }
+    }
+}
