@@ -145,6 +145,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::overlay::{Change, LinkState, Version};
     use crate::peer::Incarnation;
 
     fn hello() -> Hello {
@@ -162,13 +163,33 @@ mod tests {
         }
     }
 
+    /// What is said of links, and its bytes behind the tag of [`Control::Links`].
+    fn golden_links(id: PeerId, hex: &str, peer: &str) -> [(Message, String); 5] {
+        let number = |n: u64| format!("{n:016x}");
+        let state = LinkState { peer: hello().peer, version: 5, neighbours: vec![id], farewell: Some(Farewell::Left) };
+        let state_hex = format!("{peer}{}{}{hex}0100000000", number(5), number(1));
+        let change =
+            Change { peer: id, incarnation: Incarnation(6), from: 7, to: 8, links: vec![(id, true), (id, false)] };
+        let change_hex =
+            format!("{}{hex}{}{}{}{}{hex}01{hex}00", number(1), number(6), number(7), number(8), number(2));
+        let version = Version { peer: id, incarnation: Incarnation(6), version: 7 };
+        [
+            (Message::Greeting(state.clone()), format!("00000000{state_hex}")),
+            (Message::States(vec![state]), format!("00000001{}{state_hex}", number(1))),
+            (Message::Changes(vec![change]), format!("00000002{change_hex}")),
+            (Message::Versions(vec![version]), format!("00000003{}{hex}{}{}", number(1), number(6), number(7))),
+            (Message::Pull(vec![id]), format!("00000004{}{hex}", number(1))),
+        ]
+    }
+
     #[test]
     fn every_control_message_has_its_golden_bytes() {
         let id = "0102030405060708090a0b0c0d0e0f10";
         let peer = format!("{id}0000000000000003{}616c{}683a390007", "0000000000000002", "0000000000000003");
         let by = PeerId::new(Uuid::from_u128(0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10));
         let refused = |reason| Control::Refused(Refused { by, reason });
-        for (message, golden) in [
+        let links = golden_links(by, id, &peer).map(|(links, hex)| (Control::Links(links), format!("00000005{hex}")));
+        let golden = [
             (Control::Hello(hello()), format!("000000006d657368636861740002000000000000000167{peer}")),
             (refused(Refusal::Version { ours: 2 }), format!("00000001{id}000000000002")),
             (refused(Refusal::Group { ours: "x".into() }), format!("00000001{id}00000001000000000000000178")),
@@ -183,7 +204,8 @@ mod tests {
                 "000000030000000000000001000000000000000200000000000000030000000000000004".into(),
             ),
             (Control::Bye { farewell: Farewell::Left, version: 9 }, "00000004000000000000000000000009".into()),
-        ] {
+        ];
+        for (message, golden) in golden.into_iter().chain(links) {
             let bytes = message.to_bytes();
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, golden, "{message:?}");

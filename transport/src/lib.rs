@@ -1,9 +1,12 @@
 //! A full mesh of TCP links between the members of a group: whom can I reach, and how.
 //!
 //! A member listens, dials the addresses it was given and every member it hears of, and keeps exactly one link to
-//! each. The layers above get [`Event::Reachable`], [`Event::Unreachable`] with a reason, and frames; nothing else.
-//! They send bytes, which arrive at most once and in order per pair while a link lasts. A link counts only while it
-//! works both ways: a fault in one direction takes it down at both ends.
+//! each. A link counts only while it works both ways: a fault in one direction takes it down at both ends.
+//!
+//! *Reachable* is whoever can be reached over links, of one's own or of others ([`overlay`]): so it is the same for everybody,
+//! whatever is broken between whom. Frames for a peer that is not linked are passed on by those that are. The layers above get
+//! [`Event::Reachable`], [`Event::Unreachable`] with a reason, [`Event::Path`] where the way changes, and frames. They send
+//! bytes, which arrive at most once, and in order per pair while the path stays the same.
 //!
 //! What this crate never does: it knows no chat command, no leader and no member list; it repairs no loss (the layers
 //! above must anyway); it never waits for a slow peer (a queue has a bound, and a link that stays behind it for the
