@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use crate::electorate::Electorate;
 use crate::hold::Hold;
-use crate::state::{Contest, State, Then};
+use crate::state::{Asking, Contest, State, Then, Waiting};
 use crate::{Config, Epoch, Event, Message, Rank, Reason, Transmit};
 
 /// One peer's part in the election.
@@ -35,6 +35,8 @@ pub struct Bully<P> {
     caught_up: bool,
     leaving: bool,
     state: State<P>,
+    /// Until when a peer that slept takes whom it loses for well: most likely they have only taken down their links to it.
+    slept_until: Option<Instant>,
     /// What `poll_timeout` promised: when to call `handle_timeout`.
     deadline: Option<Instant>,
     transmits: VecDeque<Transmit<P>>,
@@ -58,6 +60,7 @@ impl<P: Copy + Ord + Debug> Bully<P> {
             caught_up: false,
             leaving: false,
             state: State::Outside,
+            slept_until: None,
             deadline: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -76,6 +79,8 @@ impl<P: Copy + Ord + Debug> Bully<P> {
     ///
     /// Without an epoch, or with one's own (a member that comes back and knows no leader), it listens for a timeout,
     /// asks around, and then elects. Called again on being admitted again; a newer epoch than the one given is kept.
+    /// A peer that takes part anew under an id that has led before must give its last epoch: without it, it may claim one of its old
+    /// epochs a second time.
     pub fn handle_admitted(&mut self, rank: Rank<P>, epoch: Option<Epoch<P>>, now: Instant) {
         self.step(now, |this| {
             let newcomer = this.rank.replace(rank).is_none();
@@ -237,14 +242,27 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         }
     }
 
+    /// What was sent over a link that ended is lost, for a timeout before anybody noticed. So a follower gives its leader two beats
+    /// over the new way, from this moment on, and a doubt that the same loss has raised is taken back; a leader beats at once.
     fn relink(&mut self, peer: P, up: bool, now: Instant) {
         self.step(now, |this| {
             this.electorate.link(peer, up);
             let limit = this.silence_borne(peer);
-            if let State::Following(following) = &mut this.state
-                && following.leader == peer
-            {
-                following.silent_at = following.heard + limit;
+            if this.is_leader() {
+                return this.send_heartbeat(peer, now);
+            }
+            match &mut this.state {
+                State::Following(following) if following.leader == peer && up => {
+                    following.silent_at = following.heard + limit;
+                }
+                State::Following(following) if following.leader == peer => following.silent_at = now + limit,
+                State::Waiting(Waiting { contest, .. }) | State::Asking(Asking { contest, .. })
+                    if contest.doubted == Some(peer) && !up =>
+                {
+                    let contest = contest.clone();
+                    this.believe_again(contest, now + limit, now);
+                }
+                _ => {}
             }
         });
     }

@@ -25,7 +25,7 @@
 //! while (longer each time that it fell lately), and asks; the leader yields to it. A leader that **leaves**, or
 //! whose disk hangs, yields by itself, and whoever cannot lead passes the turn on.
 //!
-//! So a component that stays the same follows, after `timeout + 3 * answer_timeout + hold`, its highest-ranked member
+//! So a component that stays the same follows, after `timeout + heartbeat + 3 * answer_timeout + hold`, its highest-ranked member
 //! that is fit and caught up, and nothing changes afterwards. An election costs n - 1 messages, and at most 2 * 7 * 6
 //! more if somebody has to be asked. The order is García-Molina's bully algorithm (*Elections in a Distributed
 //! Computing System*, 1982); the asking is in the spirit of Lifeguard, the self-suspicion of Redis Sentinel's tilt

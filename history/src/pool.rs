@@ -199,9 +199,13 @@ impl<P: Copy + Ord + Debug> Pool<P> {
         }
         if self.next_exchange <= now {
             self.next_exchange = now + EXCHANGE;
-            self.pulls.expire(now);
+            let silent = self.pulls.expire(now);
             self.give_up(now);
             self.exchange();
+            // Nobody else may have what it did not send: by lot it would be asked again after as many seconds as there are peers.
+            if let Some(peer) = silent {
+                self.send_digest(peer, true);
+            }
         }
     }
 

@@ -108,16 +108,17 @@ impl Cluster {
         agreed.unwrap_or_else(|| panic!("no agreement within {limit:?}:\n{}", self.opinions()))
     }
 
+    /// The same of some that are apart from the others.
+    pub fn agree_among(&self, names: &[&str]) -> Seat {
+        let peers: Vec<_> = names.iter().map(|name| self.peer(name)).collect();
+        let agreed = self.bell.wait(PATIENCE, || agreement_of(&peers));
+        let among = names.join(", ");
+        agreed.unwrap_or_else(|| panic!("no agreement among {among} within {PATIENCE:?}:\n{}", self.opinions()))
+    }
+
     /// What all that live agree on at this moment, if they do.
     pub fn agreement(&self) -> Option<Seat> {
-        let views: Vec<_> = self.live().iter().map(|peer| peer.view()).collect();
-        let ids: BTreeSet<_> = views.iter().map(|view| view.me.as_ref()).collect();
-        let seat = views.first()?.leader.clone()?;
-        let agree = views.iter().all(|view| {
-            let members = view.members.keys().map(Some).collect::<BTreeSet<_>>();
-            view.leader.as_ref() == Some(&seat) && members == ids
-        });
-        (agree && ids.contains(&Some(&seat.id))).then_some(seat)
+        agreement_of(&self.live())
     }
 
     /// Waits for what all that live see as it should be.
@@ -173,4 +174,16 @@ impl Cluster {
         };
         self.live().iter().map(opinion).collect()
     }
+}
+
+/// What these agree on at this moment, if they do.
+fn agreement_of(peers: &[&Peer]) -> Option<Seat> {
+    let views: Vec<_> = peers.iter().map(|peer| peer.view()).collect();
+    let ids: BTreeSet<_> = views.iter().map(|view| view.me.as_ref()).collect();
+    let seat = views.first()?.leader.clone()?;
+    let agree = views.iter().all(|view| {
+        let members = view.members.keys().map(Some).collect::<BTreeSet<_>>();
+        view.leader.as_ref() == Some(&seat) && members == ids
+    });
+    (agree && ids.contains(&Some(&seat.id))).then_some(seat)
 }

@@ -14,6 +14,7 @@ pub struct Launch {
     group: String,
     port: u16,
     leaders: Vec<String>,
+    namespace: Option<String>,
     more: Vec<String>,
 }
 
@@ -31,7 +32,8 @@ pub struct Outcome {
 impl Launch {
     /// A peer that founds a group.
     pub fn new(name: &str, group: &str) -> Self {
-        Self { name: name.into(), group: group.into(), port: 0, leaders: Vec::new(), more: Vec::new() }
+        let (name, group) = (name.into(), group.into());
+        Self { name, group, port: 0, leaders: Vec::new(), namespace: None, more: Vec::new() }
     }
 
     /// Joins through a member at this address; may be said again.
@@ -45,6 +47,13 @@ impl Launch {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Runs in this network namespace.
+    #[must_use]
+    pub fn inside(mut self, namespace: String) -> Self {
+        self.namespace = Some(namespace);
         self
     }
 
@@ -69,12 +78,20 @@ impl Launch {
 
     /// The command, with its console on stdin and stdout.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(program::node());
+        let mut command = self.program();
         command.args(["--name", &self.name, "--group", &self.group, "--port", &self.port.to_string()]);
         for leader in &self.leaders {
             command.args(["--leader", leader]);
         }
         command.args(&self.more);
+        command
+    }
+
+    fn program(&self) -> Command {
+        let Some(namespace) = &self.namespace else { return Command::new(program::node()) };
+        // `ip` starts no process but becomes the program: its process id is the peer's.
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", namespace]).arg(program::node());
         command
     }
 

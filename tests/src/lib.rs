@@ -1,4 +1,4 @@
-//! Real meshes for tests: `node` processes on loopback, watched through their JSON.
+//! Real meshes for tests: `node` processes on loopback, or on a [`Network`] of their own, watched through their JSON.
 //!
 //! A test starts a [`Cluster`], does something to one of its [`Peer`]s, and waits for what the others report:
 //!
@@ -18,17 +18,21 @@
 mod bell;
 pub mod bench;
 mod cluster;
+pub mod invariants;
 mod launch;
+mod network;
 mod peer;
 pub mod ports;
 mod process;
 pub mod program;
 mod seed;
+pub mod sim;
 mod view;
 
 pub use bell::{Bell, PATIENCE};
 pub use cluster::{Cluster, unique_group};
 pub use launch::{Launch, Outcome};
+pub use network::Network;
 pub use peer::{Event, Peer};
 pub use process::Process;
 pub use seed::Seed;

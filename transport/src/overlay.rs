@@ -87,6 +87,8 @@ pub struct Overlay {
     announced: u64,
     touched: BTreeSet<PeerId>,
     gather_until: Option<Instant>,
+    /// Whose states are to be passed on then, and who has told them.
+    untold: BTreeMap<PeerId, BTreeSet<PeerId>>,
     /// To which run of a peer one's own link leads.
     linked: BTreeMap<PeerId, Incarnation>,
     /// Why one's own link to a peer ended.
@@ -113,6 +115,7 @@ impl Overlay {
             announced: 0,
             touched: BTreeSet::new(),
             gather_until: None,
+            untold: BTreeMap::new(),
             linked: BTreeMap::new(),
             ended: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -139,8 +142,7 @@ impl Overlay {
         self.ended.remove(&peer.id);
         self.linked.insert(peer.id, peer.incarnation);
         self.relink(number, true);
-        let gather = GATHER.max(GATHER_EACH * u32::try_from(self.table.len()).unwrap_or(u32::MAX));
-        self.gather_until.get_or_insert(now + gather);
+        self.gather(now);
         let untold = |other: &usize| met && *other != number && !self.table.edges(*other).contains(number);
         let states = self.paths.reached().ones().filter(untold).filter_map(|number| self.table.state(number)).collect();
         if let Some(own) = self.table.state(ME) {
@@ -158,6 +160,9 @@ impl Overlay {
         self.linked.remove(&peer);
         self.relink(number, false);
         self.announce();
+        if self.untold.is_empty() {
+            self.gather_until = None;
+        }
         self.settle(now);
     }
 
@@ -208,7 +213,9 @@ impl Overlay {
     /// Time has passed. Calling early changes nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.gather_until.is_some_and(|until| until <= now) {
+            self.gather_until = None;
             self.announce();
+            self.pass_on();
         }
         let overdue = |since: &Instant| now.saturating_duration_since(*since) >= FORGET;
         if self.lost.values().any(overdue) {
@@ -313,6 +320,12 @@ impl Overlay {
     /// The number of a peer that one is linked to.
     fn neighbour(&self, peer: PeerId) -> Option<usize> {
         self.table.number(peer).filter(|number| self.table.lists(ME, *number))
+    }
+
+    /// What has come is told to others soon, with whatever comes until then.
+    fn gather(&mut self, now: Instant) {
+        let gather = GATHER.max(GATHER_EACH * u32::try_from(self.table.len()).unwrap_or(u32::MAX));
+        self.gather_until.get_or_insert(now + gather);
     }
 
     /// A link of one's own came or went.

@@ -24,8 +24,10 @@ impl<P: Copy + Ord + Debug> Bully<P> {
     /// The others have most likely taken down their links to it meanwhile. So that nobody is there to ask proves nothing
     /// before they had the time to come back.
     pub(super) fn suspect_self(&mut self, now: Instant) {
+        let until = Some(now + self.config.timeout);
         let mut contest = Contest::new(Reason::Suspended);
-        contest.alone_until = Some(now + self.config.timeout);
+        contest.alone_until = until;
+        self.slept_until = until;
         match &self.state {
             State::Outside => return,
             State::Leading(_) => self.hold.fell(now),

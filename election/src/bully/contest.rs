@@ -40,7 +40,14 @@ impl<P: Copy + Ord + Debug> Bully<P> {
     }
 
     /// The leader is lost: the highest-ranked that can be reached claims at once, and the others wait for it.
-    fn elect(&mut self, contest: Contest<P>, now: Instant) {
+    ///
+    /// Who has just woken up finds all its links ended, one after the other: it asks those that are left, or that come back.
+    fn elect(&mut self, mut contest: Contest<P>, now: Instant) {
+        if let Some(until) = self.slept_until.filter(|until| now < *until) {
+            contest.give_up();
+            contest.alone_until = Some(until);
+            return self.become_asking(contest, now);
+        }
         let among = self.electorate.candidates().map(|rank| rank.peer).collect();
         self.give_turn(contest, &among, Then::Inquire, now);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::Bully;
 use crate::config::ASKED_MAX;
 use crate::state::{Asking, Contest, Following, Leading, Reply, State, Then, Waiting};
-use crate::{Epoch, Event, Message, Reason};
+use crate::{Config, Epoch, Event, Message, Reason};
 
 impl<P: Copy + Ord + Debug> Bully<P> {
     /// Follows the leader of `epoch`, last heard at `heard`.
@@ -18,7 +18,8 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         if self.epoch != Some(epoch) {
             self.hold.forget_asking();
         }
-        let limit = if heard < now { self.config.timeout } else { self.silence_borne(epoch.leader) };
+        let Config { heartbeat, timeout, .. } = self.config;
+        let limit = if heard < now { timeout + heartbeat } else { self.silence_borne(epoch.leader) };
         let state = State::Following(Following {
             leader: epoch.leader,
             heard,
@@ -69,9 +70,21 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         self.become_role(State::Asking(asking), self.epoch, reason);
     }
 
-    /// How long a leader's silence is borne.
+    /// Goes on following a leader that was doubted, until `silent_at` at least.
+    pub(super) fn believe_again(&mut self, contest: Contest<P>, silent_at: Instant, now: Instant) {
+        let Some(leader) = contest.doubted else { return };
+        // It is not heard yet: whoever asks is not to be told that it is.
+        let heard = now.checked_sub(self.config.timeout).unwrap_or(now);
+        let (epoch, reason) = (self.epoch, contest.reason);
+        let state = State::Following(Following { leader, heard, silent_at, passed: contest.excluded });
+        self.become_role(state, epoch, reason);
+    }
+
+    /// How long a leader's silence is borne: over a link of one's own a heartbeat longer than a link's, so that a link that failed
+    /// is known to have before its silence is taken for the leader's.
     pub(super) fn silence_borne(&self, leader: P) -> Duration {
-        if self.electorate.is_unlinked(leader) { self.config.two_heartbeats() } else { self.config.timeout }
+        let Config { heartbeat, timeout, .. } = self.config;
+        if self.electorate.is_unlinked(leader) { self.config.two_heartbeats() } else { timeout + heartbeat }
     }
 
     /// Changes the role, and says so if that changes who leads or in which epoch.

@@ -50,7 +50,7 @@ fn nobody_claims_over_a_silent_leader_unless_most_of_those_asked_miss_it_too() {
     peer.handle_reachable(1, now);
     peer.handle_reachable(3, now);
 
-    let silent = now + config.timeout;
+    let silent = now + config.timeout + config.heartbeat;
     peer.handle_timeout(silent);
     let nobody_answered = silent + config.answer_timeout();
     peer.handle_timeout(nobody_answered);
@@ -108,6 +108,35 @@ fn a_leader_that_was_stopped_and_lost_everybody_waits_for_them_before_it_leads_a
     let epoch = Epoch { counter: 2, leader: 1 };
     peer.handle_message(1, Message::Heartbeat { epoch, rank: rank(1), weight: 0, sequence: 9 }, soon);
     assert_eq!(peer.leader(), Some(1), "one came back and leads");
+}
+
+#[test]
+fn who_was_stopped_does_not_claim_while_it_finds_its_links_ended_one_after_the_other() {
+    let now = start();
+    let config = Config::default();
+    let mut peer = Bully::new(0, config.clone(), now);
+    peer.handle_members(&[rank(0), rank(1), rank(2)], now);
+    peer.handle_founded(rank(0), now);
+    peer.handle_reachable(1, now);
+    peer.handle_reachable(2, now);
+    let back = now + config.heartbeat + config.timeout * 2;
+    peer.handle_timeout(back);
+    // What waited to be read: a claim that is old, and the ends of the links.
+    let epoch = Epoch { counter: 2, leader: 1 };
+    peer.handle_message(1, Message::Coordinator { epoch, rank: rank(1) }, back);
+    assert_eq!(peer.leader(), Some(1));
+    for other in [1, 2] {
+        peer.handle_unreachable(other, back);
+        assert!(!peer.is_leader(), "the others lost their links to it, and live");
+    }
+    let mut alone = peer.clone();
+    alone.handle_timeout(back + config.timeout);
+    assert!(alone.is_leader(), "nobody came back");
+
+    let soon = back + Duration::from_millis(50);
+    peer.handle_reachable(1, soon);
+    peer.handle_message(1, Message::Heartbeat { epoch, rank: rank(1), weight: 1, sequence: 9 }, soon);
+    assert_eq!((peer.leader(), peer.epoch()), (Some(1), Some(epoch)));
 }
 
 #[test]
@@ -228,4 +257,42 @@ fn rank(peer: Id) -> Rank<Id> {
 fn last_reason(peer: &mut Bully<Id>) -> Option<Reason<Id>> {
     let events = std::iter::from_fn(|| peer.poll_event());
     events.last().map(|Event::Leader { reason, .. }| reason)
+}
+
+#[test]
+fn a_leader_whose_link_ends_has_two_beats_over_the_new_way() {
+    let config = Config::default();
+    let (mut peer, now) = follower_of_a_lesser();
+    let lost = now + config.timeout;
+    peer.handle_link_lost(2, lost);
+    assert_eq!(peer.poll_timeout(), Some(lost + config.heartbeat * 2));
+
+    // The link and the beats are lost at the same moment, and which is noticed first is chance.
+    let (mut doubting, now) = follower_of_a_lesser();
+    doubting.handle_reachable(1, now);
+    let silent = now + config.timeout + config.heartbeat;
+    doubting.handle_timeout(silent);
+    assert!(
+        std::iter::from_fn(|| doubting.poll_transmit()).any(|sent| matches!(sent.message, Message::Election { .. }))
+    );
+    doubting.handle_link_lost(2, silent);
+    assert_eq!((doubting.leader(), doubting.poll_timeout()), (Some(2), Some(silent + config.heartbeat * 2)));
+    doubting.handle_message(1, Message::Election { rank: rank(1), take_over: false }, silent);
+    let answers = std::iter::from_fn(|| doubting.poll_transmit()).find_map(|sent| match sent.message {
+        Message::Answer { age, .. } => Some(age),
+        _ => None,
+    });
+    assert_eq!(answers, Some(config.timeout), "nobody is told that it is heard");
+}
+
+#[test]
+fn a_leader_beats_at_once_where_the_way_changes() {
+    let now = start();
+    let mut leader = Bully::new(0, Config::default(), now);
+    leader.handle_founded(rank(0), now);
+    leader.handle_members(&[rank(0), rank(1)], now);
+    leader.handle_reachable(1, now);
+    while leader.poll_transmit().is_some() {}
+    leader.handle_link_lost(1, now);
+    assert!(matches!(leader.poll_transmit().map(|sent| (sent.to, sent.message)), Some((1, Message::Heartbeat { .. }))));
 }

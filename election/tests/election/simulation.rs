@@ -66,7 +66,7 @@ fn an_uncontested_election_costs_n_minus_1_messages_whatever_the_delays() {
 }
 
 fn promised(config: &Config) -> u64 {
-    let time = config.timeout + 3 * config.answer_timeout() + config.hold_max;
+    let time = config.timeout + config.heartbeat + 3 * config.answer_timeout() + config.hold_max;
     u64::try_from(time.as_micros()).expect("a short time")
 }
 

@@ -24,9 +24,9 @@ pub(crate) fn settles(world: &World, tamper: Tamper) -> bool {
     leave_alone(&mut world, CONFIG.timeout, tamper) && is_settled(&world) && world.greatest == settled
 }
 
-/// `timeout + 3 * answer_timeout + hold`.
+/// `timeout + heartbeat + 3 * answer_timeout + hold`.
 fn promise() -> Duration {
-    CONFIG.timeout + 3 * CONFIG.answer_timeout() + CONFIG.hold
+    CONFIG.timeout + CONFIG.heartbeat + 3 * CONFIG.answer_timeout() + CONFIG.hold
 }
 
 /// Lets time pass for everybody; `false` if they do not come to rest in between.

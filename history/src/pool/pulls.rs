@@ -80,9 +80,11 @@ impl<P: Copy + Ord> Pulls<P> {
         self.asked.len() < before
     }
 
-    /// Ends the pulls that were not answered in time.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// Ends the pulls that were not answered in time. Returns one of those who did not answer.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<P> {
+        let late = self.asked.values().find(|pull| pull.expires <= now).map(|pull| pull.peer);
         self.asked.retain(|_, pull| now < pull.expires);
+        late
     }
 }
 

@@ -153,6 +153,25 @@ fn a_pull_that_is_not_answered_is_asked_of_another_after_a_second() {
 }
 
 #[test]
+fn who_does_not_answer_a_pull_is_soon_met_again_however_many_others_there_are() {
+    let mut pool = Pool::new(session(1), Limits::default(), 7, start());
+    for peer in 0..100 {
+        pool.handle_reachable(peer, start());
+    }
+    pool.handle_message(0, Message::Digest { ranges: vec![range(0, 0, 1, 1)], reply: false }, start());
+    while pool.poll_transmit().is_some() {}
+    let mut met = false;
+    for _ in 0..3 {
+        let due = pool.poll_timeout().unwrap();
+        pool.handle_timeout(due);
+        while let Some(transmit) = pool.poll_transmit() {
+            met |= transmit.to == To::One(0) && matches!(transmit.message, Message::Digest { reply: true, .. });
+        }
+    }
+    assert!(met);
+}
+
+#[test]
 fn when_a_pull_has_ended_another_peer_that_has_more_is_asked_at_once() {
     let (mut pool, now) = between_two_peers();
     pool.handle_message(1, Message::Rest { ranges: vec![range(9, 0, 1, 1)] }, now);

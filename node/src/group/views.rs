@@ -88,6 +88,11 @@ impl Group {
         self.reachable.keys().copied()
     }
 
+    /// How many lines came again, and were ignored.
+    pub fn duplicates(&self) -> u64 {
+        self.pool.counts().duplicates
+    }
+
     /// How much it keeps.
     pub fn sizes(&self) -> Sizes {
         Sizes {

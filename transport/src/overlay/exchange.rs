@@ -18,10 +18,19 @@ const IDS_AT_ONCE: usize = 4096;
 /// What a state takes beside its neighbours, in ids.
 const IDS_OF_A_STATE: usize = 8;
 
+/// States to be told, by whom they are told to.
+type News = Vec<(FixedBitSet, Vec<LinkState>)>;
+
+fn push(news: &mut News, audience: FixedBitSet, state: LinkState) {
+    match news.iter_mut().find(|(to, _)| *to == audience) {
+        Some((_, states)) => states.push(state),
+        None => news.push((audience, vec![state])),
+    }
+}
+
 impl Overlay {
     /// Tells all neighbours what changed in one's own links.
     pub(super) fn announce(&mut self) {
-        self.gather_until = None;
         let (from, to) = (self.announced, self.own_version());
         self.announced = to;
         let touched = std::mem::take(&mut self.touched);
@@ -58,7 +67,7 @@ impl Overlay {
     }
 
     pub(super) fn handle_states(&mut self, from: usize, states: Vec<LinkState>, now: Instant) {
-        let mut news: Vec<(FixedBitSet, Vec<LinkState>)> = Vec::new();
+        let mut news = News::new();
         for state in states {
             let Some(number) = self.table.place(state.peer.id) else { continue };
             if number == ME {
@@ -66,14 +75,47 @@ impl Overlay {
             } else if self.is_news(number, state.peer.incarnation, state.version) {
                 // Whoever had an edge to a peer that leaves is told by that peer itself.
                 let before = self.audience(from, number);
+                let takes_nothing = self.takes_nothing(number, &state);
                 self.take(number, &state, now);
-                let audience = if state.farewell.is_some() { before } else { self.audience(from, number) };
-                match news.iter_mut().find(|(to, _)| *to == audience) {
-                    Some((_, states)) => states.push(state),
-                    None => news.push((audience, vec![state])),
+                if takes_nothing {
+                    // Until it is passed on most will have a link to that peer, or to the one that told of it.
+                    self.untold.entry(state.peer.id).or_default().insert(self.table.id(from));
+                    self.gather(now);
+                    continue;
                 }
+                let audience = if state.farewell.is_some() { before } else { self.audience(from, number) };
+                push(&mut news, audience, state);
+            } else if let Some(tellers) = self.untold.get_mut(&state.peer.id) {
+                tellers.insert(self.table.id(from));
             }
         }
+        self.tell_news(news);
+    }
+
+    /// Passes on what was told of peers that came.
+    pub(super) fn pass_on(&mut self) {
+        let mut news = News::new();
+        for (peer, tellers) in std::mem::take(&mut self.untold) {
+            let Some((number, state)) = self.table.number(peer).and_then(|of| Some((of, self.table.state(of)?))) else {
+                continue;
+            };
+            let mut audience = self.table.listed(ME).clone();
+            for teller in tellers.iter().filter_map(|teller| self.table.number(*teller)) {
+                audience.intersect_with(&self.audience(teller, number));
+            }
+            push(&mut news, audience, state);
+        }
+        self.tell_news(news);
+    }
+
+    /// Whether a state that is news takes no link away from what is known of its peer.
+    fn takes_nothing(&self, number: usize, state: &LinkState) -> bool {
+        let same_run = self.table.known(number).is_none_or(|known| known.info.incarnation == state.peer.incarnation);
+        let still = |neighbour: usize| state.neighbours.contains(&self.table.id(neighbour));
+        same_run && state.farewell.is_none() && self.table.listed(number).ones().all(still)
+    }
+
+    fn tell_news(&mut self, news: News) {
         for (audience, states) in news {
             let to: Vec<_> = audience.ones().map(|number| self.table.id(number)).collect();
             self.tell_states(&to, states);
@@ -135,6 +177,10 @@ impl Overlay {
                 known.version = change.to;
             }
             self.changed();
+            if let Some(tellers) = self.untold.get_mut(&change.peer).filter(|_| change.links.iter().all(|(_, up)| *up)) {
+                tellers.insert(self.table.id(from));
+                continue;
+            }
             let audience = self.audience(from, number);
             self.tell_all(&audience, Message::Changes(vec![change]));
         }

@@ -1,7 +1,6 @@
 //! Whole minds on a simulated network: no socket, no clock, everything decided by the schedule.
 
 mod cases;
-mod chaos;
 mod clock;
 mod races;
 

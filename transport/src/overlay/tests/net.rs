@@ -159,7 +159,7 @@ impl Net {
 
     /// Delivers everything, and what follows from it.
     pub(super) fn settle(&mut self) {
-        for _ in 0..3 {
+        for _ in 0..5 {
             while let Some((from, to)) = self.busy().first().copied() {
                 self.deliver(from, to);
             }

@@ -1,0 +1,124 @@
+//! After the faults: one group, led by its highest-ranked member; everybody linked with everybody; one roster (I9).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use election::{Epoch, Rank};
+use node::group::Group;
+use transport::PeerId;
+
+use super::Verdict;
+
+/// How one process stands.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Stand {
+    /// Which process.
+    pub run: u32,
+    /// Which peer.
+    pub id: PeerId,
+    /// Its name, and the one that its roster has for it.
+    pub names: (String, Option<String>),
+    /// Whether it is a member, and not about to leave.
+    pub is_member: bool,
+    /// Its rank.
+    pub rank: Option<Rank<PeerId>>,
+    /// Who leads, in which epoch.
+    pub leader: Option<(PeerId, u64)>,
+    /// Which roster it has. That a version is one roster is for [`rosters`](super::rosters) to see.
+    pub version: Option<(Epoch<PeerId>, u64)>,
+    /// How many that roster lists.
+    pub listed: usize,
+    /// Who is a member and can be reached.
+    pub partners: Vec<PeerId>,
+    /// Who is here, as it lists them.
+    pub here: BTreeMap<PeerId, String>,
+    /// To whom it has a link.
+    pub links: BTreeSet<PeerId>,
+}
+
+impl Stand {
+    /// A process, with its links.
+    pub fn of(run: u32, group: &Group, links: BTreeSet<PeerId>) -> Self {
+        let id = group.me().id;
+        let own = group.roster().find(|listed| listed.rank.peer == id);
+        let here = group.members().into_iter().map(|member| (member.id, member.name.to_string())).collect();
+        Self {
+            run,
+            id,
+            names: (group.name().to_string(), own.map(|listed| listed.name.to_string())),
+            is_member: group.is_member() && !group.is_leaving(),
+            rank: group.rank(),
+            leader: group.leader().map(|leader| (leader.id, leader.epoch)),
+            version: group.roster_version(),
+            listed: group.roster().count(),
+            partners: group.partners(),
+            here,
+            links,
+        }
+    }
+}
+
+/// Looks at all processes that run, which can all reach each other.
+///
+/// # Errors
+///
+/// What is missing.
+pub fn check(stands: &[Stand]) -> Verdict {
+    let living: BTreeSet<PeerId> = stands.iter().map(|stand| stand.id).collect();
+    let highest = stands.iter().filter_map(|stand| stand.rank).max().map(|rank| rank.peer);
+    let Some(first) = stands.first() else { return Ok(()) };
+    for stand in stands {
+        let id = stand.id;
+        let all_but_me = || living.iter().filter(|peer| **peer != id);
+        let here = stand.here.keys().eq(&living);
+        for (holds, what) in [
+            (stand.is_member, "is no member"),
+            (stand.leader.map(|leader| leader.0) == highest, "is not led by the highest rank"),
+            (stand.leader == first.leader, "follows another leader"),
+            (stand.version == first.version, "has another roster"),
+            (stand.listed == living.len(), "has a roster of others than those that live"),
+            (stand.partners.iter().eq(all_but_me()), "has others for partners than those that live"),
+            (stand.links.iter().eq(all_but_me()), "has no link to everybody"),
+            (here, "lists others than those that live"),
+            (stand.names.1.as_ref() == Some(&stand.names.0), "is called otherwise than it believes"),
+        ] {
+            if !holds {
+                return Err(format!("{id} {what}: {stand:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::forged::{epoch, peer, stands};
+    use super::*;
+
+    #[test]
+    fn whatever_a_group_at_rest_may_lack_is_seen() {
+        check(&stands(3)).unwrap();
+        let breaks: [fn(&mut Stand); 9] = [
+            |stand| stand.is_member = false,
+            |stand| stand.leader = Some((peer(2), 1)),
+            |stand| stand.leader = None,
+            |stand| stand.version = Some((epoch(1, peer(1)), 9)),
+            |stand| stand.listed += 1,
+            |stand| stand.partners.clear(),
+            |stand| stand.links.clear(),
+            |stand| stand.here.clear(),
+            |stand| stand.names.1 = Some("another".into()),
+        ];
+        for (which, mutate) in breaks.iter().enumerate() {
+            let mut stands = stands(3);
+            mutate(&mut stands[1]);
+            assert!(check(&stands).is_err(), "mutation {which}");
+        }
+    }
+
+    #[test]
+    fn a_leader_that_is_outranked_is_seen() {
+        let mut stands = stands(3);
+        stands.iter_mut().for_each(|stand| stand.leader = Some((peer(2), 1)));
+        assert!(check(&stands).is_err());
+    }
+}

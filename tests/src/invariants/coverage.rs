@@ -1,0 +1,93 @@
+//! The seldom things happen in the suite (I15): what never happens is not tested.
+
+use std::ops::AddAssign;
+
+use node::Event;
+
+use super::Verdict;
+
+/// How often each of them happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Coverage {
+    /// A frame was passed on by a neighbour.
+    pub relayed: u64,
+    /// Two groups met.
+    pub merges: u64,
+    /// A leader handed over.
+    pub yields: u64,
+    /// A process that was stopped suspected itself.
+    pub suspicions: u64,
+    /// A member was renamed.
+    pub renames: u64,
+    /// A line came again, and was ignored.
+    pub duplicates: u64,
+}
+
+impl Coverage {
+    /// An owner is told this.
+    pub fn note(&mut self, event: &Event) {
+        match event {
+            Event::Renamed { .. } => self.renames += 1,
+            Event::Leader(Some(leader)) => {
+                let reason = &leader.reason;
+                self.merges += u64::from(reason.starts_with("two parts met"));
+                self.yields += u64::from(reason.contains(" handed over") || reason.contains(" was outranked"));
+                self.suspicions += u64::from(reason.starts_with("this process was stopped"));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether all of it happened.
+    ///
+    /// # Errors
+    ///
+    /// What did not.
+    pub fn check(&self) -> Verdict {
+        let Self { relayed, merges, yields, suspicions, renames, duplicates } = *self;
+        let all = [
+            ("relayed frame", relayed),
+            ("merge of two groups", merges),
+            ("yield", yields),
+            ("self-suspicion", suspicions),
+            ("rename", renames),
+            ("ignored duplicate", duplicates),
+        ];
+        match all.iter().find(|(_, count)| *count == 0) {
+            Some((what, _)) => Err(format!("not one {what} happened in the whole suite: {self:?}")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl AddAssign for Coverage {
+    fn add_assign(&mut self, other: Self) {
+        self.relayed += other.relayed;
+        self.merges += other.merges;
+        self.yields += other.yields;
+        self.suspicions += other.suspicions;
+        self.renames += other.renames;
+        self.duplicates += other.duplicates;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_never_happened_is_seen() {
+        let all = Coverage { relayed: 1, merges: 1, yields: 1, suspicions: 1, renames: 1, duplicates: 1 };
+        all.check().unwrap();
+        for lacking in [
+            Coverage { relayed: 0, ..all },
+            Coverage { merges: 0, ..all },
+            Coverage { yields: 0, ..all },
+            Coverage { suspicions: 0, ..all },
+            Coverage { renames: 0, ..all },
+            Coverage { duplicates: 0, ..all },
+        ] {
+            assert!(lacking.check().is_err(), "{lacking:?}");
+        }
+    }
+}

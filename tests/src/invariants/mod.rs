@@ -1,0 +1,177 @@
+//! What must hold, whatever happens: one property a file, each over plain data, so that a forged story can break it.
+//!
+//! The table is that of the protocol's section 6. A simulator looks at the cheap ones after every step of a process, at the
+//! others now and then and at the end.
+//!
+//! | | | file |
+//! | --- | --- | --- |
+//! | I1 to I5, I11, I12 | the log | with the history |
+//! | I6 | a line is shown at most once, each author's in the order said | [`owners`] |
+//! | I8 | a line is shown at every unpaused member that could reach a holder for 3 s without a break | [`spread`] |
+//! | I9 | after the faults: one leader, the highest rank; a full mesh; one roster | [`convergence`] |
+//! | I13 | tables and queues stay within their bounds | [`bounds`] |
+//! | I14 | an uncontested election takes n - 1 messages | [`cost`] |
+//! | I15 | the seldom things happen in the suite | [`coverage`] |
+//! | I16 | with no link state under way, reachability is symmetric and transitive | [`equivalence`] |
+//! | | epochs never go back | [`epochs`] |
+//! | | one leader per epoch | [`leaders`] |
+//! | | names and ranks are unique among the admitted; a version of the roster is one roster | [`rosters`] |
+//! | | what an owner is told adds up | [`owners`] |
+//! | | a private message is shown once or not, and its sender told the truth | [`privates`] |
+//! | | every request is answered within 5 s | [`requests`] |
+//! | | at rest little is sent, and nobody is busy with its timers | [`rest`] |
+
+pub mod bounds;
+pub mod convergence;
+pub mod cost;
+pub mod coverage;
+pub mod epochs;
+pub mod equivalence;
+#[cfg(test)]
+mod forged;
+pub mod leaders;
+pub mod owners;
+pub mod privates;
+pub mod requests;
+pub mod rest;
+pub mod rosters;
+pub mod spread;
+
+use std::time::{Duration, Instant};
+
+use node::Event;
+use node::group::{Group, Output};
+use transport::PeerId;
+use transport::overlay::Overlay;
+
+use self::convergence::Stand;
+pub use self::coverage::Coverage;
+
+/// What became of a rule: if it is broken, how.
+pub type Verdict = Result<(), String>;
+
+/// How long an answer may take: five seconds, and the lateness of timers.
+const ANSWERED: Duration = Duration::from_millis(5100);
+
+/// One process after a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// Which process of all that ever ran.
+    pub run: u32,
+    /// Its mind.
+    pub group: &'a Group,
+    /// Its view of all links.
+    pub overlay: &'a Overlay,
+}
+
+/// All that must hold of one world.
+#[derive(Debug, Default)]
+pub struct Invariants {
+    /// Epochs never go back.
+    pub epochs: epochs::Epochs,
+    /// One leader per epoch.
+    pub leaders: leaders::Leaders,
+    /// One roster per version, with unique names.
+    pub rosters: rosters::Rosters,
+    /// What owners were told.
+    pub owners: owners::Owners,
+    /// Lines.
+    pub spread: spread::Spread,
+    /// Private messages.
+    pub privates: privates::Privates,
+    /// Requests.
+    pub requests: requests::Requests,
+    /// Timers.
+    pub rest: rest::Rest,
+    /// What happened seldom.
+    pub coverage: Coverage,
+}
+
+impl Invariants {
+    /// A process has started.
+    pub fn started(&mut self, run: u32, id: PeerId, now: Instant) {
+        self.owners.started(run, id);
+        self.spread.note_started(run, id, now);
+    }
+
+    /// It has ended.
+    pub fn ended(&mut self, run: u32) {
+        self.owners.ended(run);
+        self.privates.ended(run);
+        self.requests.ended(run);
+        self.spread.note_ended(run);
+    }
+
+    /// It is stopped, or goes on.
+    pub fn paused(&mut self, run: u32, paused: bool, now: Instant) {
+        self.privates.paused(run, paused);
+        self.requests.paused(run, paused);
+        self.spread.note_paused(run, paused, now);
+    }
+
+    /// Looks at a process after a step.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold.
+    pub fn look(&mut self, look: &Look<'_>, now: Instant) -> Verdict {
+        let Look { run, group, overlay } = *look;
+        let (id, epoch) = (group.me().id, group.newest_epoch());
+        self.epochs.note(run, epoch)?;
+        self.leaders.note(run, id, epoch.filter(|_| group.believes_to_lead()))?;
+        if let Some(version) = group.roster_version()
+            && self.rosters.is_news(run, version)
+        {
+            self.rosters.note(run, version, &group.roster().collect::<Vec<_>>())?;
+        }
+        bounds::check(&group.sizes(), overlay.known())?;
+        if group.is_member() {
+            self.spread.note_member(run, now);
+        }
+        Ok(())
+    }
+
+    /// A mind wants something of its owner.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit what it said before.
+    pub fn hear(&mut self, run: u32, output: &Output, now: Instant) -> Verdict {
+        match output {
+            Output::Event(Event::Private(private)) => self.privates.note_shown(private.id),
+            Output::Event(event) => {
+                if let Event::Message(message) = event {
+                    self.spread.note_shown(message.id, run, now);
+                }
+                if let Event::Skipped { lines } = event {
+                    self.spread.note_skipped(run, *lines);
+                }
+                self.coverage.note(event);
+                self.owners.hear(run, event)
+            }
+            Output::Admitted(members) => self.owners.admitted(run, members),
+            Output::Delivered(id, delivered) => self.privates.note_outcome(*id, *delivered),
+            Output::Members(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether everything asked was answered in time.
+    ///
+    /// # Errors
+    ///
+    /// What was not.
+    pub fn check_answers(&self, now: Instant) -> Verdict {
+        self.privates.check(now)?;
+        self.requests.check(now)
+    }
+
+    /// Whether what the owners were told adds up to what is.
+    ///
+    /// # Errors
+    ///
+    /// Where it does not.
+    pub fn told_what_is(&self, stands: &[Stand]) -> Verdict {
+        stands.iter().try_for_each(|stand| self.owners.check(stand))
+    }
+}
