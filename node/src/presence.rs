@@ -3,7 +3,7 @@
 //! Being in the roster is the leader's word; being here is what this peer sees. A member that cannot be reached is at
 //! once announced as leaving and hidden from lists; whether it keeps its seniority is decided later, by the leader.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use transport::{PeerId, Unreachable};
@@ -52,11 +52,13 @@ pub(crate) struct Presence {
     /// How long an admitted member's link may take to come up.
     expectation: Duration,
     members: BTreeMap<PeerId, (Name, Sight)>,
+    /// Those of them that are anything but here: only they are waited for, and in a large group at rest there are none.
+    unsettled: BTreeSet<PeerId>,
 }
 
 impl Presence {
     pub(crate) fn new(me: PeerId, expectation: Duration) -> Self {
-        Self { me, expectation, members: BTreeMap::new() }
+        Self { me, expectation, members: BTreeMap::new(), unsettled: BTreeSet::new() }
     }
 
     /// The roster changed. `reachable` tells whom this peer can reach, `absent` whom the leader could not.
@@ -80,10 +82,13 @@ impl Presence {
             }
             matches!(sight, Sight::Unlisted(_))
         });
+        self.unsettled =
+            self.members.iter().filter(|(_, (_, sight))| *sight != Sight::Here).map(|(peer, _)| *peer).collect();
         for (peer, entry) in roster.members().filter(|(peer, _)| *peer != self.me) {
             if let Some((name, sight)) = self.members.get_mut(&peer) {
                 if let Sight::Unlisted(_) = sight {
                     *sight = Sight::Here;
+                    self.unsettled.remove(&peer);
                 }
                 if *name != entry.name {
                     let before = std::mem::replace(name, entry.name.clone());
@@ -101,6 +106,9 @@ impl Presence {
                 Sight::Expected(now + self.expectation)
             };
             self.members.insert(peer, (entry.name.clone(), sight));
+            if sight != Sight::Here {
+                self.unsettled.insert(peer);
+            }
             if sight.is_here() {
                 seen.push(Seen::Joined(peer));
             }
@@ -112,6 +120,7 @@ impl Presence {
     pub(crate) fn handle_reachable(&mut self, peer: PeerId) -> Option<Seen> {
         let (_, sight) = self.members.get_mut(&peer)?;
         let before = std::mem::replace(sight, Sight::Here);
+        self.unsettled.remove(&peer);
         (!before.is_here()).then_some(Seen::Joined(peer))
     }
 
@@ -125,11 +134,13 @@ impl Presence {
             Sight::Here | Sight::Expected(_) | Sight::Unlisted(_) => now,
         };
         let before = std::mem::replace(sight, Sight::Absent(since, why));
+        self.unsettled.insert(peer);
         let reason = if why == Unreachable::Left { LeftReason::Left } else { LeftReason::Failed };
         let seen = before.is_here().then(|| Seen::Left(peer, name.clone(), reason, why.to_string()));
         if let Sight::Unlisted(_) = before {
             // Whether it is taken in once it is back is seen with the next roster.
             self.members.remove(&peer);
+            self.unsettled.remove(&peer);
         }
         seen
     }
@@ -140,35 +151,38 @@ impl Presence {
         let mut leaves = |peer: &PeerId, name: &Name, why: &str| {
             seen.push(Seen::Left(*peer, name.clone(), LeftReason::Failed, why.into()));
         };
-        self.members.retain(|peer, (name, sight)| match *sight {
-            Sight::Expected(until) if until <= now => {
-                *sight = Sight::Absent(now, Unreachable::Silent);
-                leaves(peer, name, "its link never came up");
-                true
+        for peer in self.unsettled.iter().copied().collect::<Vec<_>>() {
+            let Some((name, sight)) = self.members.get_mut(&peer) else { continue };
+            match *sight {
+                Sight::Expected(until) if until <= now => {
+                    *sight = Sight::Absent(now, Unreachable::Silent);
+                    leaves(&peer, name, "its link never came up");
+                }
+                Sight::Unlisted(until) if until <= now => {
+                    leaves(&peer, name, "the leader dropped it");
+                    self.members.remove(&peer);
+                    self.unsettled.remove(&peer);
+                }
+                _ => {}
             }
-            Sight::Unlisted(until) if until <= now => {
-                leaves(peer, name, "the leader dropped it");
-                false
-            }
-            _ => true,
-        });
+        }
         seen
     }
 
     /// The members that a leader is to drop.
     pub(crate) fn overdue(&self, now: Instant) -> Vec<PeerId> {
         let due = |peer: &PeerId| self.drop_at(*peer).is_some_and(|due| due <= now);
-        self.members.keys().copied().filter(due).collect()
+        self.unsettled.iter().copied().filter(due).collect()
     }
 
     /// The next moment at which something is due; drops are due at a leader only.
     pub(crate) fn poll_timeout(&self, leading: bool) -> Option<Instant> {
-        let due = |(peer, (_, sight)): (&PeerId, &(Name, Sight))| match sight {
-            Sight::Expected(until) | Sight::Unlisted(until) => Some(*until),
+        let due = |peer: &PeerId| match self.members.get(peer)?.1 {
+            Sight::Expected(until) | Sight::Unlisted(until) => Some(until),
             Sight::Absent(..) if leading => self.drop_at(*peer),
             _ => None,
         };
-        self.members.iter().filter_map(due).min()
+        self.unsettled.iter().filter_map(due).min()
     }
 
     /// Whether a member is shown in lists: reachable, just admitted, or oneself.
@@ -183,7 +197,8 @@ impl Presence {
 
     /// The members that are not here.
     pub(crate) fn absent(&self) -> Vec<PeerId> {
-        self.members.iter().filter(|(_, (_, sight))| !sight.is_here()).map(|(peer, _)| *peer).collect()
+        let is_absent = |peer: &PeerId| self.members.get(peer).is_some_and(|(_, sight)| !sight.is_here());
+        self.unsettled.iter().copied().filter(is_absent).collect()
     }
 
     fn drop_at(&self, peer: PeerId) -> Option<Instant> {

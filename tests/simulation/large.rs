@@ -20,5 +20,5 @@ fn hundred_join_at_once_and_lose_their_leader() {
 
 #[test]
 fn thousand_join_at_once() {
-    run(std::env::var("SIM_LARGE").map_or(300, |peers| peers.parse().expect("SIM_LARGE is a number")));
+    run(std::env::var("SIM_LARGE").map_or(200, |peers| peers.parse().expect("SIM_LARGE is a number")));
 }

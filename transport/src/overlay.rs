@@ -86,9 +86,16 @@ pub struct Overlay {
     /// One's own version that the others have been told, and whose links came or went since.
     announced: u64,
     touched: BTreeSet<PeerId>,
+    gather_since: Option<Instant>,
     gather_until: Option<Instant>,
     /// Whose states are to be passed on then, and who has told them.
     untold: BTreeMap<PeerId, BTreeSet<PeerId>>,
+    /// Neighbours that were out of reach until the link came up: they are to be told of everybody whom they are not linked to.
+    met: BTreeSet<PeerId>,
+    /// When they are.
+    introduce_at: Option<Instant>,
+    /// Neighbours that were out of reach until they greeted: their first change is for the others to hear of them at all.
+    unannounced: BTreeSet<PeerId>,
     /// To which run of a peer one's own link leads.
     linked: BTreeMap<PeerId, Incarnation>,
     /// Why one's own link to a peer ended.
@@ -114,8 +121,12 @@ impl Overlay {
             dirty: false,
             announced: 0,
             touched: BTreeSet::new(),
+            gather_since: None,
             gather_until: None,
             untold: BTreeMap::new(),
+            met: BTreeSet::new(),
+            introduce_at: None,
+            unannounced: BTreeSet::new(),
             linked: BTreeMap::new(),
             ended: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -138,17 +149,16 @@ impl Overlay {
             Some(known) if known > peer.incarnation => return,
             _ => {}
         }
-        let met = !self.paths.reaches(number);
+        if !self.paths.reaches(number) {
+            self.met.insert(peer.id);
+        }
         self.ended.remove(&peer.id);
         self.linked.insert(peer.id, peer.incarnation);
         self.relink(number, true);
         self.gather(now);
-        let untold = |other: &usize| met && *other != number && !self.table.edges(*other).contains(number);
-        let states = self.paths.reached().ones().filter(untold).filter_map(|number| self.table.state(number)).collect();
         if let Some(own) = self.table.state(ME) {
-            self.tell(&[peer.id], Message::Greeting(own));
+            self.tell(&[peer.id], Message::Greeting(LinkState { version: self.announced, ..own }));
         }
-        self.tell_states(&[peer.id], states);
         self.settle(now);
     }
 
@@ -158,10 +168,13 @@ impl Overlay {
         self.ended.insert(peer, reason);
         self.differs.remove(&peer);
         self.linked.remove(&peer);
+        self.met.remove(&peer);
+        self.unannounced.remove(&peer);
         self.relink(number, false);
         self.announce();
         if self.untold.is_empty() {
             self.gather_until = None;
+            self.gather_since = None;
         }
         self.settle(now);
     }
@@ -185,7 +198,7 @@ impl Overlay {
     pub fn handle_message(&mut self, from: PeerId, message: Message, now: Instant) {
         let Some(number) = self.neighbour(from) else { return };
         match message {
-            Message::Greeting(state) => self.handle_greeting(number, state, now),
+            Message::Greeting(state) => self.handle_greeting(number, &state, now),
             Message::States(states) => self.handle_states(number, states, now),
             Message::Changes(changes) => self.handle_changes(number, changes),
             Message::Versions(versions) => self.handle_versions(from, &versions),
@@ -214,8 +227,13 @@ impl Overlay {
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.gather_until.is_some_and(|until| until <= now) {
             self.gather_until = None;
+            self.gather_since = None;
             self.announce();
             self.pass_on();
+        }
+        if self.introduce_at.is_some_and(|at| at <= now) {
+            self.introduce_at = None;
+            self.introduce();
         }
         let overdue = |since: &Instant| now.saturating_duration_since(*since) >= FORGET;
         if self.lost.values().any(overdue) {
@@ -227,7 +245,12 @@ impl Overlay {
     /// When something is due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let forget = self.lost.values().min().map(|since| *since + FORGET);
-        self.gather_until.into_iter().chain(forget).min()
+        self.gathered_at().into_iter().chain(forget).min()
+    }
+
+    /// When links that came up are to be told of; the one part of [`Overlay::poll_timeout`] that is soon.
+    pub fn gathered_at(&self) -> Option<Instant> {
+        self.gather_until.into_iter().chain(self.introduce_at).min()
     }
 
     /// What to send, and over the links to whom.
@@ -244,6 +267,8 @@ impl Overlay {
     pub fn leave(&mut self) -> u64 {
         self.leaving = true;
         self.gather_until = None;
+        self.gather_since = None;
+        self.introduce_at = None;
         self.transmits.clear();
         self.own_version().saturating_add(1)
     }
@@ -323,9 +348,18 @@ impl Overlay {
     }
 
     /// What has come is told to others soon, with whatever comes until then.
+    /// For how long links that come up are gathered.
+    fn gathering(&self) -> Duration {
+        GATHER.max(GATHER_EACH * u32::try_from(self.table.len()).unwrap_or(u32::MAX))
+    }
+
     fn gather(&mut self, now: Instant) {
-        let gather = GATHER.max(GATHER_EACH * u32::try_from(self.table.len()).unwrap_or(u32::MAX));
-        self.gather_until.get_or_insert(now + gather);
+        // The more that come, the more there will be: the wait grows with them.
+        let since = *self.gather_since.get_or_insert(now);
+        self.gather_until = Some(since + self.gathering());
+        if !self.met.is_empty() {
+            self.introduce_at = Some(since + self.gathering() * 2);
+        }
     }
 
     /// A link of one's own came or went.

@@ -4,6 +4,7 @@
 //! everything in the order in which it was decided, whichever link it came from. Frames over a link of one's own pass by.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -111,14 +112,25 @@ impl Shared {
         reason
     }
 
-    /// Tells the others of links that came up, once they have been gathered.
+    /// Tells the others of links that came up, once they have been gathered: one task sees to that, while there are any.
     fn announce_when_due(self: &Arc<Self>) {
-        let Some(due) = self.overlay(|overlay| overlay.poll_timeout()) else { return };
+        if self.overlay(|_| self.announcing.swap(true, Ordering::SeqCst)) {
+            return;
+        }
         let shared = self.clone();
         runtime::spawn(async move {
-            runtime::sleep_until(due).await;
-            shared.reach(|overlay| overlay.handle_timeout(Instant::now()));
+            while let Some(due) = shared.overlay(|overlay| shared.gathered_at(overlay)) {
+                runtime::sleep_until(due).await;
+                shared.reach(|overlay| overlay.handle_timeout(Instant::now()));
+            }
         });
+    }
+
+    /// When what is gathered is to be told. If nothing is, the task that asks ends; the overlay is locked meanwhile.
+    fn gathered_at(&self, overlay: &Overlay) -> Option<Instant> {
+        let due = overlay.gathered_at();
+        self.announcing.store(due.is_some(), Ordering::SeqCst);
+        due
     }
 
     /// A frame came that is not from the other end, or not for this one.

@@ -3,6 +3,7 @@
 //! Every change is made under one lock that is never held across a wait.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) congestion: Arc<Congestion>,
     pub(crate) beat: Arc<Beat>,
     pub(crate) overlay: Mutex<Overlay>,
+    /// Whether a task sees to what the overlay gathers.
+    pub(crate) announcing: AtomicBool,
     events: Outlet,
     registry: Mutex<Registry>,
     gone: SharedFuture<oneshot::Receiver<()>>,
@@ -124,6 +127,7 @@ impl Shared {
             congestion: Arc::default(),
             beat: Arc::new(Beat::new(heartbeat)),
             overlay: Mutex::new(overlay),
+            announcing: AtomicBool::new(false),
             events,
             registry: Mutex::default(),
             gone: gone.shared(),

@@ -193,7 +193,7 @@ fn a_conversation_has_its_golden_bytes() {
     raw.write(&wire::up());
     // Its table has its own state in it, in a version without links.
     assert_eq!(raw.read(41), wire::ping_with(1, 0, wire::state_hash(&hello, 0)));
-    let state = hello.state(1, &[id(2)]);
+    let state = hello.state(0, &[id(2)]);
     assert_eq!(raw.read(state.len()), state);
     let state = Hello::new(id(2)).state(1, &[id(1)]);
     raw.write(&[state, wire::ping(1, 1), wire::frame(wire::BULK, b"Hi"), wire::bye()].concat());
@@ -211,7 +211,7 @@ fn a_dialler_has_its_golden_bytes_too() {
     let mut raw = listener.accept_as(id(2));
     let hello = Hello { name: "peer1".into(), ..Hello::new(id(1)).at(&a.address()) };
     assert_eq!(raw.read(41), wire::ping_with(1, 0, wire::state_hash(&hello, 0)));
-    let state = hello.state(1, &[id(2)]);
+    let state = hello.state(0, &[id(2)]);
     assert_eq!(raw.read(state.len()), state);
     a.until_reachable(id(2));
     a.send(id(2), b"Hi");

@@ -46,7 +46,7 @@ impl Group {
             version.epoch.leader != self.me.id && Some(version.epoch) != self.preceding.map(|roster| roster.epoch)
         });
         if (theirs > mine && !leads) || (foreign && leads) {
-            self.send(from, Message::Pull);
+            self.pull_roster(from, now);
         }
         // A newcomer has only heard of the roster that it knows: its `Have` says none, and would be answered for ever.
         if theirs < mine && self.is_member() {
@@ -65,6 +65,7 @@ impl Group {
 
     /// A whole roster came.
     pub(super) fn handle_roster(&mut self, from: PeerId, roster: Roster, now: Now) {
+        self.pulled.remove(&from);
         let newer = self.roster.as_ref().is_none_or(|mine| roster.version > mine.version);
         if self.bully.is_leader() {
             self.dial_strangers(&roster);
@@ -97,6 +98,15 @@ impl Group {
         if followed {
             self.handle_roster_changed(&[], now);
         } else if self.roster.as_ref().is_none_or(|roster| change.to > roster.version) {
+            self.pull_roster(from, now);
+        }
+    }
+
+    /// Asks for a whole roster, unless one is on its way: it will hold all that its sender had told before.
+    fn pull_roster(&mut self, from: PeerId, now: Now) {
+        let asked = self.pulled.get(&from).is_some_and(|asked| now.instant < *asked + self.heartbeat);
+        if !asked {
+            self.pulled.insert(from, now.instant);
             self.send(from, Message::Pull);
         }
     }
@@ -125,11 +135,13 @@ impl Group {
     /// Whatever depends on the roster follows it. `absent` are those that its sender could not reach.
     pub(super) fn handle_roster_changed(&mut self, absent: &[PeerId], now: Now) {
         self.dial_members();
+        let Some(roster) = &self.roster else { return };
         if let Stage::Joining(joining) = &mut self.stage {
-            joining.ask_at = now.instant;
+            if joining.asked != Some(roster.leader()) {
+                joining.ask_at = now.instant;
+            }
             return;
         }
-        let Some(roster) = &self.roster else { return };
         self.bully.handle_members(&roster.ranks(), now.instant);
         let reachable = &self.reachable;
         let seen = self.presence.handle_roster(roster, |peer| reachable.contains_key(&peer), absent, now.instant);
@@ -179,6 +191,7 @@ impl Group {
                     self.found(now);
                 } else if joining.ask_at <= now.instant {
                     joining.ask_at = now.instant + self.heartbeat;
+                    joining.asked = self.roster.as_ref().map(Roster::leader);
                     self.ask_to_join();
                 }
             }
@@ -359,7 +372,11 @@ impl Group {
             let change = roster.commit(std::mem::take(&mut self.edits));
             self.send_to_reachable(Message::Change(change), &welcomes);
         }
-        if let Some(roster) = self.roster.clone().filter(|_| !welcomes.is_empty()) {
+        // A roster is copied for those that are welcomed only: this is looked at after every input.
+        if welcomes.is_empty() {
+            return;
+        }
+        if let Some(roster) = self.roster.clone() {
             let to = welcomes.into_iter().filter(|peer| self.reachable.contains_key(peer)).collect();
             let welcome = Welcome { roster, absent: self.presence.absent(), baseline: self.pool.baseline() };
             self.outputs.push_back(Output::Send(to, Message::Welcome(welcome).into()));

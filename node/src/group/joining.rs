@@ -30,6 +30,8 @@ pub(super) struct Joining {
     alone_since: Option<Instant>,
     /// When the leader is to be asked next.
     pub(super) ask_at: Instant,
+    /// Who was taken for the leader when it was last asked. While others join the roster changes many times.
+    pub(super) asked: Option<PeerId>,
 }
 
 impl Joining {
@@ -43,6 +45,7 @@ impl Joining {
             members: BTreeSet::new(),
             alone_since: None,
             ask_at: now,
+            asked: None,
         }
     }
 

@@ -154,6 +154,8 @@ pub struct Group {
     /// Members that the mesh was told to keep a link to.
     dialled: BTreeSet<PeerId>,
     leader: Option<Leader>,
+    /// When whom was asked for its roster, which has not come.
+    pulled: BTreeMap<PeerId, Instant>,
     privates: Privates,
     requests: Requests,
     compare_at: Instant,
@@ -186,6 +188,7 @@ impl Group {
             partners: BTreeSet::new(),
             dialled: BTreeSet::new(),
             leader: None,
+            pulled: BTreeMap::new(),
             privates: Privates::new(private),
             requests: Requests::default(),
             compare_at: now.instant + COMPARE,
@@ -209,9 +212,14 @@ impl Group {
         if !direct {
             self.bully.handle_link_lost(id, now.instant);
         }
-        self.match_partners(now);
+        self.match_partner(id, now);
         self.send_private(id);
         self.send_have(id);
+        if let Stage::Joining(joining) = &mut self.stage
+            && self.roster.as_ref().is_some_and(|roster| roster.leader() == id)
+        {
+            joining.ask_at = now.instant;
+        }
         self.settle(now);
     }
 
@@ -233,6 +241,7 @@ impl Group {
     /// A peer cannot be reached, or more is known of why.
     pub fn handle_unreachable(&mut self, peer: PeerId, why: Unreachable, now: Now) {
         self.reachable.remove(&peer);
+        self.pulled.remove(&peer);
         if let Stage::Joining(joining) = &mut self.stage {
             joining.handle_lost(peer, now.instant);
             // It may have told of a group that nobody else knows: whoever is left is asked anew.
@@ -241,7 +250,7 @@ impl Group {
         let seen = self.presence.handle_unreachable(peer, why, now.instant);
         self.tell_seen(seen);
         self.bully.handle_unreachable(peer, now.instant);
-        self.match_partners(now);
+        self.match_partner(peer, now);
         self.requests.handle_lost(peer);
         for id in self.privates.handle_gone(peer) {
             self.outputs.push_back(Output::Delivered(id, false));
@@ -335,6 +344,18 @@ impl Group {
     /// The peers that take part and can be reached, by id.
     pub fn partners(&self) -> Vec<PeerId> {
         self.partners.iter().copied().collect()
+    }
+
+    /// Finds out anew whether one peer is a partner: in a crowd that joins everybody comes in reach of everybody.
+    fn match_partner(&mut self, peer: PeerId, now: Now) {
+        let listed = self.is_member() && self.roster.as_ref().is_some_and(|roster| roster.contains(peer));
+        if listed && self.reachable.contains_key(&peer) {
+            if self.partners.insert(peer) {
+                self.pool.handle_reachable(peer, now.instant);
+            }
+        } else if self.partners.remove(&peer) {
+            self.pool.handle_unreachable(peer, now.instant);
+        }
     }
 
     /// Finds out anew who is a partner, and tells those parts that talk to partners only.

@@ -55,14 +55,25 @@ impl Overlay {
         audience
     }
 
-    pub(super) fn handle_greeting(&mut self, from: usize, state: LinkState, now: Instant) {
-        let known = self.table.known(from).filter(|_| self.paths.reaches(from));
-        let run = known.map(|known| known.info.incarnation);
-        if run != Some(state.peer.incarnation) || state.peer.id != self.table.id(from) {
-            self.handle_states(from, vec![state], now);
-        } else if self.is_news(from, state.peer.incarnation, state.version) {
-            // The version stays: the change that tells everybody is still to come, and to be passed on.
+    pub(super) fn handle_greeting(&mut self, from: usize, state: &LinkState, now: Instant) {
+        if state.peer.id != self.table.id(from) {
+            return;
+        }
+        let reached = self.paths.reaches(from);
+        let (incarnation, version) = (state.peer.incarnation, state.version);
+        let same = self.table.known(from).is_some_and(|known| {
+            (known.info.incarnation, known.version) == (incarnation, version) && known.farewell.is_none()
+        });
+        if self.is_news(from, incarnation, version) {
+            self.take(from, state, now);
+        } else if same {
             self.list_as_told(from, &state.neighbours);
+        } else {
+            return;
+        }
+        // The change that tells everybody is still to come, and to be passed on.
+        if !reached {
+            self.unannounced.insert(state.peer.id);
         }
     }
 
@@ -99,13 +110,28 @@ impl Overlay {
             let Some((number, state)) = self.table.number(peer).and_then(|of| Some((of, self.table.state(of)?))) else {
                 continue;
             };
+            // Who was out of reach until now is told of everybody anyway.
+            let met: FixedBitSet = self.met.iter().filter_map(|peer| self.table.number(*peer)).collect();
             let mut audience = self.table.listed(ME).clone();
+            audience.difference_with(&met);
             for teller in tellers.iter().filter_map(|teller| self.table.number(*teller)) {
                 audience.intersect_with(&self.audience(teller, number));
             }
             push(&mut news, audience, state);
         }
         self.tell_news(news);
+    }
+
+    /// Tells those that were out of reach of everybody else. By now most are linked to most, and need not be told.
+    pub(super) fn introduce(&mut self) {
+        for peer in std::mem::take(&mut self.met) {
+            let Some(number) = self.neighbour(peer) else { continue };
+            let mut others = self.paths.reached().clone();
+            others.difference_with(self.table.listed(number));
+            let untold = |other: &usize| *other != number && !self.table.lists(*other, number);
+            let states = others.ones().filter(untold).filter_map(|other| self.table.state(other)).collect();
+            self.tell_states(&[peer], states);
+        }
     }
 
     /// Whether a state that is news takes no link away from what is known of its peer.
@@ -177,12 +203,16 @@ impl Overlay {
                 known.version = change.to;
             }
             self.changed();
-            if let Some(tellers) = self.untold.get_mut(&change.peer).filter(|_| change.links.iter().all(|(_, up)| *up)) {
+            if let Some(tellers) = self.untold.get_mut(&change.peer).filter(|_| change.links.iter().all(|(_, up)| *up))
+            {
                 tellers.insert(self.table.id(from));
                 continue;
             }
             let audience = self.audience(from, number);
-            self.tell_all(&audience, Message::Changes(vec![change]));
+            match self.table.state(number).filter(|_| self.unannounced.remove(&change.peer)) {
+                Some(state) => self.tell_news(vec![(audience, vec![state])]),
+                None => self.tell_all(&audience, Message::Changes(vec![change])),
+            }
         }
         if !pulls.is_empty() {
             let from = self.table.id(from);

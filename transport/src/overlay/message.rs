@@ -23,11 +23,11 @@ use crate::peer::{Incarnation, PeerId, PeerInfo};
 /// The order of the variants is part of the protocol between peers: it changes with its version only.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Message {
-    /// First of all over a new link: the sender's own state. It is passed on only if the sender was out of reach until then; the others
-    /// are told by its changes.
+    /// First of all over a new link: the sender's own links as they are, under the version that it told of last. It is not passed
+    /// on: the sender's change follows, and if the sender was out of reach until then, its whole state is passed on instead of that.
     Greeting(LinkState),
-    /// Whole states: behind a greeting, of everybody whom the sender reaches, if the receiver was out of reach until then; and as an
-    /// answer. Newer ones replace older ones, and are passed on.
+    /// Whole states: soon after a greeting, if the receiver was out of reach until then, of everybody whom the sender reaches and that
+    /// is not linked to the receiver; and as an answer. Newer ones replace older ones, and are passed on.
     States(Vec<LinkState>),
     /// What changed since a version that the receiver should have. Passed on, if it was news; who lacks the version it starts
     /// from answers `Pull`.

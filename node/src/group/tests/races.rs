@@ -148,3 +148,35 @@ fn a_newcomer_between_two_groups_and_a_member_of_the_lesser_do_not_answer_each_o
     mind.handle_have(ours, mine, now);
     assert!(!std::iter::from_fn(|| mind.poll_output()).any(|output| matches!(output, Output::Send(..))));
 }
+
+#[test]
+fn a_newcomer_asks_for_one_roster_and_once_to_be_admitted_however_often_the_roster_changes_meanwhile() {
+    let mut net = Net::new();
+    let ours = net.start("alice", 0, &[]);
+    let bob = net.start("bob", 0, &[PeerId::new(Uuid::from_u128(99))]);
+    let (info, now) = (net.minds[&ours].group.me.clone(), net.now);
+    let mut theirs = net.minds[&ours].group.roster.clone().unwrap();
+    let mind = &mut net.minds.get_mut(&bob).unwrap().group;
+    mind.handle_reachable(info, true, now);
+    let mut sent = Vec::new();
+    let mut poll = |mind: &mut Group| {
+        sent.extend(std::iter::from_fn(|| mind.poll_output()).filter_map(|output| match output {
+            Output::Send(_, message) => Some(message.kind()),
+            _ => None,
+        }));
+    };
+    let changes: Vec<_> = (0..3).map(|_| theirs.commit(Vec::new())).collect();
+    for change in &changes {
+        mind.handle_change(ours, change, now);
+        mind.settle(now);
+        poll(mind);
+    }
+    mind.handle_roster(ours, theirs.clone(), now);
+    for _ in 0..3 {
+        mind.handle_change(ours, &theirs.commit(Vec::new()), now);
+        mind.settle(now);
+        poll(mind);
+    }
+    let count = |kind| sent.iter().filter(|sent| **sent == kind).count();
+    assert_eq!((count("Pull"), count("Join")), (1, 1), "{sent:?}");
+}

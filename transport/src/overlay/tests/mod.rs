@@ -293,6 +293,7 @@ fn whole_tables_travel_in_messages_of_a_bounded_length() {
     assert_eq!(one.reachable().count(), 99);
     while one.poll_transmit().is_some() {}
     one.handle_link_up(&info(999, 1), now);
+    one.handle_timeout(now + Duration::from_secs(1));
     let messages: Vec<_> = std::iter::from_fn(|| one.poll_transmit()).collect();
     let states =
         messages.iter().map(|(_, message)| if let Message::States(states) = message { states.len() } else { 0 });
