@@ -16,7 +16,7 @@ fn it_starts_a_mesh_and_a_signal_to_it_alone_ends_all() {
         mesh.line("how to join", |line| line.contains("--leader"));
         let peers = table(&mesh);
         assert_eq!(peers.iter().map(|peer| &*peer.name).collect::<Vec<_>>(), ["alice", "bob", "carol"]);
-        assert_eq!(peers.iter().map(|peer| peer.port).collect::<Vec<_>>(), [base, base + 1, base + 2]);
+        assert!(peers.iter().all(|peer| peer.port >= base) && peers.is_sorted_by_key(|peer| peer.port), "{peers:?}");
         assert!(peers.iter().all(|peer| peer.leader == "alice" && is_node(peer.pid)), "{peers:?}");
         let began = Instant::now();
         mesh.signal(signal);
@@ -43,7 +43,9 @@ fn a_port_that_is_taken_is_passed_over() {
     let _taken = std::net::TcpListener::bind(("127.0.0.1", base)).unwrap();
     let mesh = spawn_mesh(&["2", "--base-port", &base.to_string()]);
     mesh.line("how to join", |line| line.contains("--leader"));
-    assert_eq!(table(&mesh).iter().map(|peer| peer.port).collect::<Vec<_>>(), [base + 1, base + 2]);
+    let peers = table(&mesh);
+    assert_eq!(peers.len(), 2, "{peers:?}");
+    assert!(peers.iter().all(|peer| peer.port > base), "{peers:?}");
 }
 
 #[test]

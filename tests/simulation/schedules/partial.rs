@@ -96,6 +96,7 @@ fn omnipaxos_constrained_election() {
 #[test]
 fn omnipaxos_chained() {
     nobody_notices(3, &[(0, 1), (1, 2)], secs(30));
+    nobody_notices(5, &[(0, 1), (1, 2), (2, 3), (3, 4)], secs(30));
 }
 
 #[test]
@@ -167,11 +168,8 @@ fn a_pair_that_comes_and_goes_is_noticed_by_nobody() {
     calm.must_last(&world);
 }
 
-/// A leader that loses its links to most others at one instant may be missed by all of them before they find another way to it: its
-/// silence and that of the links are borne for the same time. That moves the lead, now and then, and nothing else.
 #[test]
-fn whatever_links_are_cut_at_once_nobody_leaves_and_the_lead_moves_seldom() {
-    let mut moved = 0;
+fn whatever_links_are_cut_at_once_nobody_notices() {
     for seed in 0..100 {
         for (peers, share) in [(5, 0.3), (5, 0.6), (9, 0.3), (9, 0.6), (9, 0.8)] {
             let mut world = World::new(seed);
@@ -181,13 +179,10 @@ fn whatever_links_are_cut_at_once_nobody_leaves_and_the_lead_moves_seldom() {
             let mut linked: Vec<_> = (1..peers).map(|a| (a, dice.random_range(0..a))).collect();
             linked.extend(pairs(peers).filter(|_| dice.random_bool(1.0 - share)));
             world.run(ms(dice.random_range(0..1000)));
-            let before = world.commotion();
+            let calm = Calm::of(&world);
             only(&mut world, &places, &linked, secs(10));
             world.run(secs(10));
-            let after = world.commotion();
-            assert!(places.iter().all(|place| after[place].0 == before[place].0), "seed {seed}: somebody left");
-            moved += u32::from(after != before);
+            calm.must_last(&world);
         }
     }
-    assert!(moved <= 25, "the lead moved in {moved} of 500 runs");
 }

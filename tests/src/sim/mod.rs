@@ -22,18 +22,25 @@
 //! assert_eq!(world.leader(), Some(places[1]));
 //! ```
 //!
-//! The files: [`world`](self) the queue of what happens next, and what a process wants done; `network` what becomes of what is sent;
-//! `dialling` how a connection comes to be a link; `acts` what is done to processes; `plan` random schedules; `views` what
-//! there is to see; `trace` what happened; `mutation` rules switched off by a wrapper, to show that it is noticed.
+//! The files: `world` the clock and the queue of what happens next; `process` and `peer` one process, with what it wants done; `life`
+//! how it starts and ends; `network`, `delivery`, `health` what becomes of what is sent and of links; `dialling` how a connection comes
+//! to be a link; `acts` and `rules` schedules, `plan` random ones; `checks` what must hold, `views` what there is to see, `trace` what
+//! happened; `mutation` rules switched off by a wrapper, to show that it is noticed; `scale` large groups.
 
 mod acts;
+mod checks;
 mod clock;
+mod delivery;
 mod dialling;
+mod health;
+mod life;
 mod link;
 mod mutation;
 mod network;
+mod owners;
 mod peer;
 mod plan;
+mod process;
 mod queue;
 mod rules;
 mod scale;
@@ -42,6 +49,7 @@ mod views;
 mod world;
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use transport::Address;
@@ -59,6 +67,9 @@ pub const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// How long silence is borne.
 pub const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How late a timer is looked at.
+const LATE: Range<Duration> = Duration::ZERO..Duration::from_millis(3);
 
 /// Where a process runs: a machine with an address. Faults of the network befall places; processes come and go there.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

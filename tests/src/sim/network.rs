@@ -1,17 +1,14 @@
-//! The network: what becomes of what is sent, and how both ends find out that a link is dead.
+//! The network: the rules in force, and what becomes of what is sent.
 
-use std::rc::Rc;
 use std::time::Duration;
 
-use transport::overlay::{Message, Route, Verdict as Path};
-use transport::{Class, Incarnation, PeerId, Unreachable};
+use transport::{Class, Unreachable};
 
-use super::link::{LinkId, Payload, links_kind, links_weight};
+use super::link::{LinkId, Payload};
 use super::peer::Input;
 use super::rules::{Rule, Verdict};
-use super::trace::Entry;
 use super::world::{Happening, World};
-use super::{HEARTBEAT, Place, TIMEOUT};
+use super::{Place, TIMEOUT};
 
 /// A queue of bulk holds this much, in bytes; what does not fit is lost.
 const QUEUE_LIMIT: u64 = 4 << 20;
@@ -21,8 +18,6 @@ const HIGH_WATER: u64 = 256 << 10;
 const KERNEL: u64 = 128 << 10;
 /// What a frame costs beside its bytes.
 const OVERHEAD: u64 = 9;
-/// Link states longer than this travel as bulk.
-const PIECE: usize = 16 << 10;
 
 impl World {
     // Rules.
@@ -66,7 +61,7 @@ impl World {
         }
     }
 
-    fn verdict(&self, from: Place, to: Place) -> &Verdict {
+    pub(super) fn verdict(&self, from: Place, to: Place) -> &Verdict {
         self.active.iter().find(|rule| rule.fits(from, to)).map_or(&Verdict::Pass, |rule| &rule.verdict)
     }
 
@@ -203,204 +198,5 @@ impl World {
         } else if payload.is_links() {
             self.links_under_way -= 1;
         }
-    }
-
-    // What a process does with what has come.
-
-    pub(super) fn take_arrival(&mut self, id: LinkId, to: usize, payload: Payload) {
-        if payload.is_links() {
-            self.links_under_way -= 1;
-            self.links_moved_at = self.now();
-        }
-        let end = &self.links[id].ends[to];
-        let deaf = end.is_closed || end.is_reset && !matches!(payload, Payload::End);
-        if deaf || !end.is_up && !matches!(payload, Payload::Up(_) | Payload::End) {
-            return;
-        }
-        let (place, from, now) = (end.place, self.links[id].ends[1 - to].info.id, self.now());
-        match payload {
-            Payload::Up(info) => return self.confirmed(id, &info),
-            Payload::End => return self.take_down(id, to, Unreachable::Ended),
-            Payload::Frame(kind, frame) => {
-                let frames = self.same_read(id, to, frame);
-                return self.frames(place, from, kind, frames);
-            }
-            Payload::Relayed(relay, class, kind, frame) => {
-                let Some(peer) = self.peer_mut(place) else { return };
-                match peer.overlay.judge(relay) {
-                    Path::Deliver(from) => self.frames(place, from, kind, vec![frame]),
-                    Path::Forward(next, relay) => {
-                        if let Some(link) = peer.links.get(&next).copied() {
-                            self.invariants.coverage.relayed += 1;
-                            self.transmit(
-                                link,
-                                self.end_at(link, place),
-                                class,
-                                Payload::Relayed(relay, class, kind, frame),
-                            );
-                        }
-                    }
-                    Path::Drop => self.count("(dropped on the way)", 1),
-                }
-                return;
-            }
-            Payload::Links(message) => {
-                let message = Rc::try_unwrap(message).unwrap_or_else(|message| Message::clone(&message));
-                let message = self.as_heard(place, message);
-                let Some(peer) = self.peer_mut(place) else { return };
-                peer.overlay.handle_message(from, message, now);
-            }
-            Payload::Bye(farewell, version) => {
-                let Some(peer) = self.peer_mut(place) else { return };
-                peer.overlay.handle_farewell(from, farewell, version, now);
-                self.carry_out(place);
-                return self.take_down(id, to, Unreachable::Left);
-            }
-        }
-        self.carry_out(place);
-    }
-
-    /// Messages of one peer to a mind, if it knows that it can reach that peer.
-    fn frames(&mut self, place: Place, from: PeerId, kind: &'static str, frames: Vec<bytes::Bytes>) {
-        let now = self.group_now(place);
-        self.note(Entry::Got(place, from, kind, frames.len()));
-        if let Some(peer) = self.peer_mut(place) {
-            peer.group.handle_frames(from, frames, now);
-            self.carry_out(place);
-        }
-    }
-
-    /// What arrives over a link at the very same moment is one read.
-    fn same_read(&mut self, id: LinkId, to: usize, first: bytes::Bytes) -> Vec<bytes::Bytes> {
-        let mut frames = vec![first];
-        while let Some((at, Happening::Arrive(link, end, _, Payload::Frame(_, frame)))) = self.queue.peek()
-            && (at, *link, *end) == (self.clock.now, id, to)
-        {
-            frames.push(frame.clone());
-            self.queue.pop();
-        }
-        frames
-    }
-
-    pub(super) fn send_links(&mut self, place: Place, to: &[PeerId], message: Message) {
-        let class = if links_weight(&message) > PIECE { Class::Bulk } else { Class::Urgent };
-        self.count(links_kind(&message), to.len());
-        let message = Rc::new(message);
-        for peer in to {
-            if let Some(link) = self.peer(place).and_then(|peer_here| peer_here.links.get(peer).copied()) {
-                self.transmit(link, self.end_at(link, place), class, Payload::Links(message.clone()));
-            }
-        }
-    }
-
-    /// A mind's message: over the link to its receiver if there is one, and otherwise as the overlay knows.
-    pub(super) fn send(&mut self, place: Place, to: &[PeerId], outgoing: &node::group::Outgoing) {
-        let (kind, class) = (outgoing.kind(), outgoing.class());
-        let to = to.repeat(self.copies(kind));
-        if to.is_empty() {
-            return;
-        }
-        self.count(kind, to.len());
-        self.note(Entry::Sent(place, to[0], to.len(), kind));
-        let frame = match outgoing.to_frame() {
-            Ok(frame) => bytes::Bytes::from(frame),
-            Err(error) => self.fail(&format!("{place}: {kind} cannot be sent: {error}")),
-        };
-        self.counters.bytes += (frame.len() * to.len()) as u64;
-        for to in &to {
-            let Some(peer) = self.peer(place) else { return };
-            if let Some(link) = peer.links.get(to).copied() {
-                self.transmit(link, self.end_at(link, place), class, Payload::Frame(kind, frame.clone()));
-            } else if let Some(Route::Through(next, relay)) = peer.overlay.route(*to)
-                && let Some(link) = peer.links.get(&next).copied()
-            {
-                let payload = Payload::Relayed(relay, class, kind, frame.clone());
-                self.transmit(link, self.end_at(link, place), class, payload);
-            }
-        }
-    }
-
-    // Health.
-
-    /// Whether a link proves no life.
-    fn is_sick(&self, id: LinkId) -> bool {
-        let [a, b] = &self.links[id].ends;
-        let runs = |place: Place, run| self.peer(place).is_some_and(|peer| peer.run == run && !peer.paused);
-        if !runs(a.place, a.run) || !runs(b.place, b.run) {
-            return true;
-        }
-        if self.active.is_empty() {
-            return false;
-        }
-        let late = |verdict: &Verdict| match verdict {
-            Verdict::Drop => TIMEOUT,
-            Verdict::Delay(range) => range.end,
-            _ => Duration::ZERO,
-        };
-        late(self.verdict(a.place, b.place)) + late(self.verdict(b.place, a.place)) + HEARTBEAT >= TIMEOUT
-    }
-
-    /// Sees whether a link still lives; each end takes down one that has not, a timeout later.
-    pub(super) fn look_after(&mut self, id: LinkId) {
-        if self.links[id].is_over() {
-            return;
-        }
-        let (sick, now) = (self.is_sick(id), self.now());
-        let link = &mut self.links[id];
-        if sick == link.sick_since.is_some() {
-            return;
-        }
-        link.turns += 1;
-        link.sick_since = sick.then_some(now);
-        if sick {
-            // The last proof of its life is up to a heartbeat old.
-            self.expire_later(id, 0, TIMEOUT - HEARTBEAT);
-            self.expire_later(id, 1, TIMEOUT - HEARTBEAT);
-        }
-    }
-
-    pub(super) fn expire_later(&mut self, id: LinkId, end: usize, after: Duration) {
-        let spread = self.between(Duration::ZERO..HEARTBEAT);
-        let turn = self.links[id].turns;
-        self.at(self.now() + after + spread, Happening::Expire(id, end, turn));
-    }
-
-    /// An end has had no proof of life for the timeout.
-    pub(super) fn expire(&mut self, id: LinkId, end: usize, turn: u32) {
-        let (link, run) = (&self.links[id], self.links[id].ends[end].run);
-        let awake = self.peer(link.ends[end].place).is_some_and(|peer| peer.run == run && !peer.paused);
-        if awake && link.turns == turn && link.sick_since.is_some() {
-            self.take_down(id, end, Unreachable::Silent);
-        }
-    }
-
-    /// Ends a link at one end; the other end hears of it, if it can.
-    pub(super) fn take_down(&mut self, id: LinkId, end: usize, why: Unreachable) {
-        if self.links[id].ends[end].is_closed {
-            return;
-        }
-        self.transmit(id, end, Class::Urgent, Payload::End);
-        let here = &mut self.links[id].ends[end];
-        here.is_closed = true;
-        let was_up = std::mem::take(&mut here.is_up);
-        let stalled = here.take_stalled();
-        let place = here.place;
-        stalled.iter().for_each(|(_, payload)| self.links_under_way -= usize::from(payload.is_links()));
-        if let Some(peer) = self.peer_mut(place) {
-            peer.connections.remove(&id);
-        }
-        if was_up {
-            self.link_down(id, end, why);
-        }
-    }
-
-    /// Which end of a link is at a place.
-    pub(super) fn end_at(&self, id: LinkId, place: Place) -> usize {
-        usize::from(self.links[id].ends[0].place != place)
-    }
-
-    /// Which run of the peer at the other end of a link it belongs to.
-    pub(super) fn run_of_other(&self, id: LinkId, place: Place) -> Incarnation {
-        self.links[id].ends[1 - self.end_at(id, place)].info.incarnation
     }
 }

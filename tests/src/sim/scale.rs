@@ -26,7 +26,7 @@ pub struct Scale {
     pub join: Duration,
     /// Until, further, everybody is linked with everybody and has the same roster.
     pub rest: Duration,
-    /// What all sent until then: elections, heartbeats, link states, the rest.
+    /// What all sent until then: elections, heartbeats, the rest; and link states, until no more are told.
     pub join_messages: Messages,
     /// From the end of the leader until all that are left agree on the next.
     pub agree: Duration,
@@ -81,13 +81,14 @@ impl Scale {
         joiners.iter().for_each(|place| world.start(&Start::joining(*place, &[founder])));
         let join = took(&mut world, |world| world.all_follow(founder));
         let rest = took(&mut world, World::is_one_at_rest);
-        let join_messages = Messages::of(&world);
+        let mut join_messages = Messages::of(&world);
+        // What the overlays gathered is told later.
         world.run(HEARTBEAT * 8);
+        join_messages.links = Messages::of(&world).links;
         world.forget_counts();
         world.crash(founder);
         let agree = took(&mut world, |world| joiners.first().is_none_or(|next| world.has_successor(founder, *next)));
         let agree_messages = Messages::of(&world);
-        took(&mut world, World::is_one_at_rest);
         Self { peers, join, rest, join_messages, agree, agree_messages }
     }
 }

@@ -1,0 +1,57 @@
+//! What the owners of processes do.
+
+use node::MessageId;
+use node::group::Group;
+
+use super::Place;
+use super::world::World;
+
+impl World {
+    /// Tells a process to leave.
+    pub fn leave(&mut self, place: Place) {
+        if self.is_awake(place) {
+            self.act(format_args!("{place} is told to leave"));
+            self.command(place, Group::leave);
+            self.carry_out(place);
+        }
+    }
+
+    /// Says a line to everyone, if that is a member's to do.
+    pub fn say(&mut self, place: Place, bytes: usize) -> Option<MessageId> {
+        self.speaker(place)?;
+        self.lines += 1;
+        let text = format!("line {} {}", self.lines, "x".repeat(bytes));
+        let now = self.now();
+        let run = self.peer(place)?.run;
+        let members: Vec<_> = self.members_runs();
+        let id = self.command(place, |group, now| group.say(text, now))?;
+        self.invariants.spread.note_said(id, run, &members, now);
+        self.carry_out(place);
+        Some(id)
+    }
+
+    /// Says something to whoever has the name of a place.
+    pub fn msg(&mut self, place: Place, to: Place) -> Option<MessageId> {
+        let run = self.speaker(place)?;
+        let name = self.sites[to.index()].name.to_string();
+        let id = self.command(place, |group, now| group.msg(&name, "psst".into(), now))?.ok()?;
+        self.invariants.privates.note_sent(id, run, self.clock.now);
+        self.carry_out(place);
+        Some(id)
+    }
+
+    /// Asks for the members.
+    pub fn ask(&mut self, place: Place) {
+        let Some(run) = self.speaker(place) else { return };
+        self.next_request += 1;
+        let id = self.next_request;
+        self.invariants.requests.note_asked(id, run, self.clock.now);
+        self.command(place, |group, now| group.request_members(id, now));
+        self.carry_out(place);
+    }
+
+    pub(super) fn speaker(&self, place: Place) -> Option<u32> {
+        let peer = self.peer(place).filter(|peer| !peer.paused && peer.group.is_member())?;
+        Some(peer.run)
+    }
+}
