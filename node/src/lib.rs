@@ -44,6 +44,8 @@ mod name;
 mod node;
 mod presence;
 mod roster;
+#[expect(dead_code, unused_imports, reason = "the log that hands its batches to the disk is not wired yet")]
+mod store;
 pub mod text;
 mod timestamp;
 mod wire;
