@@ -33,7 +33,7 @@ mod queue;
 mod reader;
 mod schema;
 mod search;
-mod words;
+pub(crate) mod words;
 mod worker;
 mod writer;
 
@@ -54,10 +54,8 @@ pub(crate) use self::batch::{Batch, PoolLine, Refusal, Row, Snapshot};
 pub(crate) use self::open::{Aside, Found, OpenError};
 pub(crate) use self::queue::Refused;
 pub(crate) use self::reader::{Lines, ReadError};
-pub(crate) use self::words::words;
 pub(crate) use self::writer::Event;
 
-use self::batch::Extent;
 use self::damage::Damage;
 use self::open::Unlocked;
 use self::queue::Queue;
@@ -108,6 +106,7 @@ impl Store {
         let connect = || schema::connect_to_read(&files.history()).map_err(|error| disk(error.to_string()));
         let (sender, events) = async_channel::bounded(MAX_EVENTS);
         let (ended_sender, ended) = async_channel::bounded(1);
+        let (open, readers) = async_channel::bounded(1);
         let damage = Damage { note: files.damaged(), events: sender.clone() };
         let queue = Arc::new(Queue::new(database.log.extent));
         let ending = Arc::new(AtomicBool::new(false));
@@ -128,13 +127,16 @@ impl Store {
             mark,
             queue: queue.clone(),
             events: sender,
-            lock: Arc::new(lock),
+            readers,
+            lock,
             #[cfg(test)]
             max_pages: max_pages.clone(),
         };
         let store = Self {
-            reader: Worker::start("store-read", reader).map_err(|error| disk(error.to_string()))?,
-            searcher: Worker::start("store-search", searcher).map_err(|error| disk(error.to_string()))?,
+            reader: Worker::start("store-read", reader, ending.clone(), open.clone())
+                .map_err(|error| disk(error.to_string()))?,
+            searcher: Worker::start("store-search", searcher, ending.clone(), open)
+                .map_err(|error| disk(error.to_string()))?,
             queue,
             ending,
             ended,

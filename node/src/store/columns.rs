@@ -34,10 +34,12 @@ pub(super) type Result<T> = std::result::Result<T, Unread>;
 
 impl From<rusqlite::Error> for Unread {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType};
+        use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError};
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let damaged = match &error {
             InvalidColumnType(..) | IntegralValueOutOfRange(..) | FromSqlConversionFailure(..) => true,
+            // A constant statement that is not understood: the tables are not those that were made.
+            SqlInputError { .. } => true,
             _ => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
         };
         if damaged { Self::Damaged(error.to_string()) } else { Self::Sql(error) }

@@ -112,3 +112,35 @@ fn remove(transaction: &Transaction<'_>, sql: &str, from: u64) -> Result<()> {
     transaction.prepare_cached(sql)?.execute([from])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_waits_for_the_disk_exactly_if_it_promises_something() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = schema::connect(&directory.path().join("history.db")).unwrap();
+        assert!(schema::use_write_ahead_log(&connection).unwrap());
+        schema::migrate(&mut connection, schema::STEPS, |c| columns::write_log(c, &Log::default())).unwrap();
+        let mut database = Database::new(connection, Log::default());
+        let lazy = Batch { roster: Some(Bytes::new()), ..Batch::default() };
+        let promise = Batch { promised: Some(Bytes::new()), ..Batch::default() };
+        let mut commits = 0;
+        for (batches, waits) in [
+            (vec![promise.clone()], true),
+            (vec![lazy.clone()], false),
+            (vec![lazy.clone(), promise.clone()], true),
+            (vec![lazy.clone(), lazy], false),
+            (vec![promise], true),
+        ] {
+            assert_eq!(database.commit(&batches), Ok(waits));
+            let level: i64 = database.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+            assert_eq!(level, if waits { 2 } else { 1 }, "2 is FULL, 1 is NORMAL");
+            commits += u64::from(waits);
+            assert_eq!(columns::log(&database.connection).unwrap().commits, commits);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::process;
 /// Held as long as it lives. The file stays: taking it away would let two processes lock two files of one name.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
-    _file: File,
+    file: File,
 }
 
 /// Why the directory is not this process's.
@@ -31,7 +31,14 @@ impl DirectoryLock {
             Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
         }
         file.set_len(0).and_then(|()| writeln!(file, "{}", process::id())).map_err(LockError::Io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file would do, if no child process that is just being started had a copy of it.
+        let _ = self.file.unlock();
     }
 }
 

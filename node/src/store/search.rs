@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use history::Index;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use transport::PeerId;
 

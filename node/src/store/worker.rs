@@ -2,9 +2,12 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 
+use async_channel::Sender;
 use futures::channel::oneshot;
 
 use super::reader::ReadError;
@@ -20,10 +23,16 @@ pub(super) struct Worker<T> {
 }
 
 impl<T: Send + 'static> Worker<T> {
-    /// Starts the thread, which owns what is asked.
-    pub(super) fn start(name: &str, mut asked: T) -> io::Result<Self> {
+    /// Starts the thread, which owns what is asked. Once `ending` is set it answers nothing more; `open` is dropped when
+    /// what is asked is closed.
+    pub(super) fn start(name: &str, mut asked: T, ending: Arc<AtomicBool>, open: Sender<()>) -> io::Result<Self> {
         let (jobs, waiting) = sync_channel::<Job<T>>(MAX_WAITING);
-        thread::Builder::new().name(name.into()).spawn(move || waiting.iter().for_each(|job| job(&mut asked)))?;
+        let answer = move || {
+            waiting.iter().take_while(|_| !ending.load(Ordering::Relaxed)).for_each(|job| job(&mut asked));
+            drop(asked);
+            drop(open);
+        };
+        thread::Builder::new().name(name.into()).spawn(answer)?;
         Ok(Self { jobs })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_channel::Sender;
+use async_channel::{Receiver, Sender};
 use transport::PeerId;
 
 use super::batch::Batch;
@@ -55,8 +55,10 @@ pub(super) struct Writer {
     pub(super) mark: MarkFile,
     pub(super) queue: Arc<Queue>,
     pub(super) events: Sender<Event>,
+    /// Closed when the connections of the readers are.
+    pub(super) readers: Receiver<()>,
     /// Given up when the last connection is closed.
-    pub(super) lock: Arc<DirectoryLock>,
+    pub(super) lock: DirectoryLock,
     /// How many pages the database may have: stands in for a full disk.
     #[cfg(test)]
     pub(super) max_pages: Arc<std::sync::atomic::AtomicU32>,
@@ -95,6 +97,8 @@ impl Writer {
                 ahead = 0;
             }
         }
+        // The last connection to be closed tidies up, and only this one can write: what is left is one file.
+        let _ = self.readers.recv_blocking();
         drop(self.database);
         drop(self.lock);
     }

@@ -168,7 +168,11 @@ fn every_error_is_one_line_that_names_the_directory_and_says_what_to_do() {
         OpenError::NoParent { path: path(), parent: "/data".into() },
         OpenError::NotWritable { path: path(), why: io().to_string() },
         OpenError::Locked { path: path(), by: None },
-        OpenError::Damaged { path: path(), what: "entry 7".into(), aside: Aside::Moved("/data/alice/damaged-1".into()) },
+        OpenError::Damaged {
+            path: path(),
+            what: "entry 7".into(),
+            aside: Aside::Moved("/data/alice/damaged-1".into()),
+        },
         OpenError::Damaged { path: path(), what: "entry 7".into(), aside: Aside::Stuck(io()) },
         OpenError::Newer { path: path(), found: 2, known: 1 },
         OpenError::Foreign(path()),
