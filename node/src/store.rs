@@ -26,6 +26,7 @@ mod batch;
 mod columns;
 mod commit;
 mod damage;
+mod error;
 mod lock;
 mod mark;
 mod open;
@@ -51,7 +52,8 @@ use async_channel::Receiver;
 use history::Index;
 
 pub(crate) use self::batch::{Batch, PoolLine, Refusal, Row, Snapshot};
-pub(crate) use self::open::{Aside, Found, OpenError};
+pub(crate) use self::error::{Aside, OpenError};
+pub(crate) use self::open::Found;
 pub(crate) use self::queue::Refused;
 pub(crate) use self::reader::{Lines, ReadError};
 pub(crate) use self::writer::Event;
