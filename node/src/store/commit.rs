@@ -1,0 +1,146 @@
+//! A group of batches becomes one transaction.
+
+use rusqlite::{Connection, Result, Transaction, TransactionBehavior, params};
+
+use super::batch::Batch;
+use super::columns::{self, Log};
+use super::schema;
+
+/// The database, as its one writer knows it.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    /// What the row of `log` says.
+    pub(super) log: Log,
+    /// Whether a commit waits for the disk, as the connection is set.
+    synchronous: bool,
+}
+
+impl Database {
+    /// Takes over a connection whose commits wait for the disk.
+    pub(super) fn new(connection: Connection, log: Log) -> Self {
+        Self { connection, log, synchronous: true }
+    }
+
+    /// Writes all of them or none. Returns whether they are on disk, rather than merely on the way there.
+    pub(super) fn commit(&mut self, batches: &[Batch]) -> Result<bool> {
+        let synchronous = batches.iter().any(Batch::promises);
+        if self.synchronous != synchronous {
+            schema::set_synchronous(&self.connection, synchronous)?;
+            self.synchronous = synchronous;
+        }
+        let mut log = self.log.clone();
+        log.commits += u64::from(synchronous);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for batch in batches {
+            apply(&transaction, batch, &mut log)?;
+        }
+        if log != self.log {
+            columns::write_log(&transaction, &log)?;
+        }
+        transaction.commit()?;
+        self.log = log;
+        Ok(synchronous)
+    }
+
+    /// Moves what is committed from the write-ahead log to its place, so that the log can begin again at its start.
+    pub(super) fn checkpoint(&self) -> Result<()> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    }
+
+    /// The same, and leaves nothing in the write-ahead log. Fails while a reader is in it.
+    ///
+    /// After a failed sync the system forgets that pages are not on disk, and the next sync succeeds without them: what
+    /// was committed without waiting may be lost below what would be appended next. This reads all of it back from memory
+    /// and writes it elsewhere.
+    pub(super) fn rewrite(&self) -> Result<bool> {
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok(row.get::<_, i64>(0)? == 0))
+    }
+}
+
+fn apply(transaction: &Transaction<'_>, batch: &Batch, log: &mut Log) -> Result<()> {
+    if let Some(promised) = &batch.promised {
+        log.promised = Some(promised.clone());
+    }
+    if let Some(accepted) = &batch.accepted {
+        log.accepted = Some(accepted.clone());
+    }
+    let before = log.extent;
+    log.extent = before.after(batch).expect("a batch is checked when it is handed in");
+    if let Some(from) = batch.truncate {
+        remove(transaction, "DELETE FROM entries WHERE idx >= ?", from.number())?;
+        remove(transaction, "DELETE FROM snapshot WHERE idx >= ?", from.number())?;
+    }
+    if let Some(snapshot) = &batch.snapshot {
+        let kept = batch.truncate.map_or(before.last, |from| before.last.min(from.number() - 1));
+        if batch.leaps(kept) {
+            remove(transaction, "DELETE FROM entries WHERE idx >= ?", before.decided + 1)?;
+        }
+        columns::write_snapshot(transaction, snapshot)?;
+    }
+    for row in &batch.append {
+        columns::write_entry(transaction, row)?;
+    }
+    apply_pool(transaction, batch)?;
+    if let Some(roster) = &batch.roster {
+        columns::write_roster(transaction, roster)?;
+    }
+    if let Some(addresses) = &batch.addresses {
+        transaction.prepare_cached("DELETE FROM addresses")?.execute([])?;
+        let mut add = transaction.prepare_cached("INSERT OR REPLACE INTO addresses (peer, address) VALUES (?, ?)")?;
+        for (peer, address) in addresses {
+            add.execute(params![peer.uuid().as_bytes(), address.as_str()])?;
+        }
+    }
+    Ok(())
+}
+
+fn apply_pool(transaction: &Transaction<'_>, batch: &Batch) -> Result<()> {
+    for line in &batch.pool_add {
+        columns::write_pool_line(transaction, line)?;
+    }
+    let mut remove = transaction.prepare_cached("DELETE FROM pool WHERE session = ? AND number = ?")?;
+    for id in &batch.pool_remove {
+        remove.execute(params![id.session.uuid().as_bytes(), id.number.cast_signed()])?;
+    }
+    Ok(())
+}
+
+fn remove(transaction: &Transaction<'_>, sql: &str, from: u64) -> Result<()> {
+    // Nothing stands beyond.
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    transaction.prepare_cached(sql)?.execute([from])?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_waits_for_the_disk_exactly_if_it_promises_something() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut connection = schema::connect(&directory.path().join("history.db")).unwrap();
+        assert!(schema::use_write_ahead_log(&connection).unwrap());
+        schema::migrate(&mut connection, schema::STEPS, |c| columns::write_log(c, &Log::default())).unwrap();
+        let mut database = Database::new(connection, Log::default());
+        let lazy = Batch { roster: Some(Bytes::new()), ..Batch::default() };
+        let promise = Batch { promised: Some(Bytes::new()), ..Batch::default() };
+        let mut commits = 0;
+        for (batches, waits) in [
+            (vec![promise.clone()], true),
+            (vec![lazy.clone()], false),
+            (vec![lazy.clone(), promise.clone()], true),
+            (vec![lazy.clone(), lazy], false),
+            (vec![promise], true),
+        ] {
+            assert_eq!(database.commit(&batches), Ok(waits));
+            let level: i64 = database.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+            assert_eq!(level, if waits { 2 } else { 1 }, "2 is FULL, 1 is NORMAL");
+            commits += u64::from(waits);
+            assert_eq!(columns::log(&database.connection).unwrap().commits, commits);
+        }
+    }
+}
