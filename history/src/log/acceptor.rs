@@ -136,6 +136,7 @@ impl<P: Peer> Log<P> {
     pub(super) fn promise(&mut self, ballot: Ballot<P>) {
         self.acceptor.promised = Some(ballot);
         self.acceptor.staged = None;
+        self.round = self.round.max(ballot.round);
         self.disk.write(Op::Promised(ballot));
         if ballot.peer != self.me {
             self.role = Role::Following;
@@ -225,6 +226,7 @@ impl<P: Peer> Log<P> {
         self.acceptor.staged = None;
         self.acceptor.promised = Some(ballot);
         self.acceptor.accepted = Some(ballot);
+        self.round = self.round.max(ballot.round);
         self.disk.write(Op::Promised(ballot));
         self.disk.write(Op::Accepted(Some(ballot)));
         if self.chain.regime != Some(ballot.regime) {
@@ -258,7 +260,7 @@ impl<P: Peer> Log<P> {
             return self.nack(from);
         }
         let sound = entries.iter().all(|entry| entry.config().is_none_or(Config::is_sound));
-        if !self.acceptor.is_synced(ballot) || prev_len > self.acceptor.len() {
+        if !self.acceptor.is_synced(ballot) || !self.acceptor.aligned || prev_len > self.acceptor.len() {
             return self.ask(from, ballot);
         }
         if prev_len < self.acceptor.len() || !sound {
@@ -278,7 +280,7 @@ impl<P: Peer> Log<P> {
         }
         if self.acceptor.is_synced(ballot) {
             self.decide_to(decided.min(self.acceptor.len()));
-            if self.acceptor.len() != len {
+            if self.acceptor.len() != len || !self.acceptor.aligned {
                 self.ask(from, ballot);
             } else {
                 // Again, in case that the first was lost.

@@ -123,7 +123,10 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    pub(super) fn send_read(&mut self, read: Read<P>, entries: Entries<P>) {
+    pub(super) fn send_read(&mut self, read: Read<P>, mut entries: Entries<P>) {
+        // A store that reads too far would hand out what was only accepted.
+        let decided = self.chain.decided().saturating_sub(read.from);
+        entries.truncate(usize::try_from(decided).unwrap_or(usize::MAX));
         if let Some(regime) = self.chain.regime {
             let decided = self.chain.decided();
             let Read { to, from, .. } = read;

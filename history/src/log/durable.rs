@@ -102,6 +102,11 @@ impl<P: Clone> Durable<P> {
         self.base + self.entries.len() as u64
     }
 
+    /// The length of the log that was accepted.
+    pub fn accepted_len(&self) -> u64 {
+        self.fork.map_or(self.len(), |fork| fork + self.aside.len() as u64)
+    }
+
     /// Whether there is no log.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -271,8 +271,8 @@ impl<P: Peer> Log<P> {
         });
     }
 
-    /// What was asked for by [`poll_read`](Self::poll_read): decided entries after `read.from`, no more than
-    /// [`MESSAGE_BYTES`] and [`MESSAGE_ENTRIES`] of them.
+    /// What was asked for by [`poll_read`](Self::poll_read): entries after `read.from`, no more than [`MESSAGE_BYTES`] and
+    /// [`MESSAGE_ENTRIES`] of them, read after all writes that were polled before it.
     pub fn handle_read(&mut self, read: Read<P>, entries: Entries<P>, now: Instant) {
         self.step(now, |log| log.send_read(read, entries));
     }
