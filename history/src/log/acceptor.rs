@@ -242,6 +242,7 @@ impl<P: Peer> Log<P> {
 
     /// Puts entries at the end of the accepted log.
     pub(super) fn append(&mut self, entries: Entries<P>) {
+        debug_assert!(self.acceptor.aligned);
         if entries.is_empty() {
             return;
         }

@@ -178,6 +178,9 @@ impl<P: Peer> Log<P> {
             if self.acceptor.aligned {
                 self.acceptor.aligned = false;
                 self.disk.write(Op::SetAside(self.chain.decided()));
+                // Somebody decided what is not in this log: a leader's ballot is superseded, and what it appends would
+                // stand nowhere.
+                self.leave_role();
             }
             let after = self.chain.decided();
             self.disk.write(Op::Append { after, entries: vec![Arc::clone(&entry)] });

@@ -320,6 +320,7 @@ impl<P: Peer> Log<P> {
             return false;
         };
         let ballot = *ballot;
+        debug_assert!(self.acceptor.is_synced(ballot));
         self.append(entries);
         self.gate(Gated::Accepted(self.me, ballot, self.acceptor.len()));
         true
