@@ -10,7 +10,7 @@ use super::entry::{Config, Entry, Peer, RunningHash};
 use super::message::{Entries, LogMessage};
 use super::output::Alarm;
 use super::{Gated, Log, Role};
-use crate::Ballot;
+use crate::{Ballot, Regime};
 
 /// The acceptor of whole-log Paxos.
 ///
@@ -151,10 +151,10 @@ impl<P: Peer> Log<P> {
         if Some(ballot) < self.acceptor.promised {
             return self.nack(from);
         }
-        if start > self.chain.decided() && !self.agrees_at(start, prior, hash) {
+        if start > self.chain.decided() && !self.agrees_at(ballot.regime, start, prior, hash) {
             return self.ask_whole(from, ballot);
         }
-        if !self.agrees_at(start, prior, hash) {
+        if !self.agrees_at(ballot.regime, start, prior, hash) {
             return self.disagree(from, ballot.regime, start);
         }
         let staged = match self.acceptor.staged.take() {
@@ -173,22 +173,40 @@ impl<P: Peer> Log<P> {
         }
         if start + (staged.entries.len() as u64) < len {
             self.acceptor.staged = Some(staged);
-        } else if self.adopt(ballot, start, staged.entries) {
+            return;
+        }
+        let Some((start, entries)) = self.from_memory(start, hash, staged.entries) else {
+            return self.disagree(from, ballot.regime, self.chain.base());
+        };
+        if self.adopt(ballot, start, entries) {
             self.gate(Gated::Accepted(from, ballot, self.acceptor.len()));
         }
     }
 
+    /// What of `entries` comes after the first place that is kept in memory, if they lead there.
+    fn from_memory(&self, start: u64, hash: Option<RunningHash>, mut entries: Entries<P>) -> Option<(u64, Entries<P>)> {
+        let base = self.chain.base();
+        if base <= start {
+            return Some((start, entries));
+        }
+        let skipped = usize::try_from(base - start).ok().filter(|skipped| *skipped <= entries.len())?;
+        let hash = entries.drain(..skipped).fold(hash?, |hash, entry| hash.then(&entry));
+        (self.chain.hash_at(base) == Some(hash)).then_some((base, entries))
+    }
+
     /// Whether the log up to `start` is the leader's.
-    fn agrees_at(&mut self, start: u64, prior: Option<Ballot<P>>, hash: Option<RunningHash>) -> bool {
+    fn agrees_at(&self, regime: Regime<P>, start: u64, prior: Option<Ballot<P>>, hash: Option<RunningHash>) -> bool {
         if start > self.chain.decided() {
             let accepted = self.acceptor.accepted;
             return self.acceptor.aligned && start <= self.acceptor.len() && accepted.is_some() && accepted == prior;
         }
+        let same_regime = self.chain.regime == Some(regime);
         match (self.chain.hash_at(start), hash) {
             (Some(mine), Some(theirs)) => mine == theirs,
             // Not decided at the leader, which has the same log under the same ballot.
             (_, None) => self.acceptor.accepted == prior && start <= self.acceptor.len(),
-            (None, Some(_)) => false,
+            // Before what is kept in memory: whether it leads to what is kept is seen when all of it is there.
+            (None, Some(_)) => start < self.chain.base() && same_regime,
         }
     }
 
@@ -290,7 +308,9 @@ impl<P: Peer> Log<P> {
         } else if sync {
             self.ask(from, ballot);
         }
-        let behind = self.chain.decided() < decided && !self.acceptor.is_synced(ballot);
+        // A leader that no longer has in memory what is missing here cannot sync: anybody's store may have it.
+        let behind =
+            self.chain.decided() < decided && (!self.acceptor.is_synced(ballot) || self.acceptor.len() < decided);
         if behind || self.chain.regime.is_some_and(|regime| regime < ballot.regime) {
             self.fetch(from, ballot.regime);
         }
