@@ -48,11 +48,13 @@
 //! ```
 
 mod apply;
+mod history;
 mod id;
 mod log;
 mod pool;
 
 pub use apply::{APPLIED_SESSIONS, Applied, SessionRow, Verdict};
+pub use history::{History, HistoryEvent};
 pub use id::{Ballot, Index, MessageId, ParseMessageIdError, Regime, Session};
 pub use log::{
     Alarm, Config, Durable, Entries, Entry, Fork, Log, LogConfig, LogEvent, LogMessage, LogTransmit, Loss,

@@ -136,7 +136,7 @@ impl<P: Peer> Log<P> {
         let Role::Preparing(preparing) = &mut self.role else {
             return;
         };
-        if preparing.ballot != ballot || len < at || accepted >= Some(ballot) {
+        if preparing.ballot != ballot || accepted >= Some(ballot) {
             return;
         }
         match preparing.promises.get_mut(&from) {
@@ -352,7 +352,8 @@ impl<P: Peer> Log<P> {
         } else {
             (None, decided.min(self.chain.decided()))
         };
-        let agreed = start != decided || hash.is_none() || self.chain.hash_at(start) == hash;
+        let known = self.chain.hash_at(start);
+        let agreed = start != decided || hash.is_none() || known.is_none() || known == hash;
         if start < self.chain.base() || !agreed {
             return;
         }

@@ -25,6 +25,9 @@ pub(super) const SNAPSHOT_SESSIONS: usize = 8_192;
 /// What an entry costs beside what it says.
 pub(super) const ENTRY_OVERHEAD: usize = 64;
 
+/// More entries and rounds than a group can live to see, and far below the end of the number.
+pub(super) const NUMBER_MAX: u64 = 1 << 56;
+
 /// How long a voter's process is known to be gone before the voter is removed: a restart takes less, if it is quick.
 pub(super) const GONE: Duration = Duration::from_millis(300);
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Config, Entry, RunningHash};
+use super::limits::{MESSAGE_ENTRIES, NUMBER_MAX};
 use crate::apply::SessionRow;
 use crate::{Ballot, Regime};
 
@@ -210,4 +211,36 @@ pub struct SnapshotPiece<P> {
     pub rows: Vec<SessionRow>,
     /// How many there are in all.
     pub of: u64,
+}
+
+impl<P> LogMessage<P> {
+    /// Whether an honest log could have sent it: no length near the end of the number, no more entries than fit.
+    pub(super) fn is_sound(&self) -> bool {
+        let (lengths, entries): (Vec<u64>, usize) = match self {
+            Self::Prepare { ballot, config_index, decided, len, .. } => {
+                (vec![ballot.round, *config_index, *decided, *len], 0)
+            }
+            Self::Promise { ballot, decided, len, from, entries, .. } => {
+                (vec![ballot.round, *decided, *len, *from], entries.len())
+            }
+            Self::More { ballot, from } => (vec![ballot.round, *from], 0),
+            Self::Sync { ballot, start, from, entries, len, .. } => {
+                (vec![ballot.round, *start, *from, *len], entries.len())
+            }
+            Self::Accept { ballot, prev_len, entries, decided } => {
+                (vec![ballot.round, *prev_len, *decided], entries.len())
+            }
+            Self::Accepted { ballot, len } => (vec![ballot.round, *len], 0),
+            Self::Beat { ballot, len, decided, .. } => (vec![ballot.round, *len, *decided], 0),
+            Self::Ask { ballot, len, decided, .. } => (vec![ballot.round, *len, *decided], 0),
+            Self::Nack { promised } => (vec![promised.round, promised.regime.number], 0),
+            Self::Stale { decided } => (vec![*decided], 0),
+            Self::Fetch { regime, from, .. } => (vec![regime.number, *from], 0),
+            Self::Learn { regime, from, entries, decided, .. } => (vec![regime.number, *from, *decided], entries.len()),
+            Self::Snapshot(piece) => (vec![piece.index, piece.at, piece.of], piece.rows.len().min(MESSAGE_ENTRIES)),
+            Self::Status { regime, decided, .. } => (vec![regime.number, *decided], 0),
+            Self::Leaving => (vec![], 0),
+        };
+        lengths.iter().all(|len| *len < NUMBER_MAX) && entries <= MESSAGE_ENTRIES
+    }
 }

@@ -255,7 +255,7 @@ impl<P: Peer> Log<P> {
     /// A message came.
     pub fn handle_message(&mut self, from: P, message: LogMessage<P>, now: Instant) {
         self.step(now, |log| {
-            if from != log.me {
+            if from != log.me && message.is_sound() {
                 log.receive(from, message);
             }
         });
@@ -444,6 +444,11 @@ impl<P: Peer> Log<P> {
     /// What is wanted most next, at a lead: the number of `session` that may be proposed next.
     pub fn next_proposed(&self, session: crate::Session) -> u64 {
         self.proposed.as_ref().unwrap_or(&self.applied).next(session)
+    }
+
+    /// Whether this peer leads and cannot take more until some of it is decided.
+    pub fn is_full(&self) -> bool {
+        self.established().is_some() && !self.has_room()
     }
 
     fn step(&mut self, now: Instant, input: impl FnOnce(&mut Self)) {
