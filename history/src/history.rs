@@ -262,15 +262,13 @@ impl<P: Peer> History<P> {
         while let Some((lamport, session)) = self.ready.first().copied() {
             let next = self.log.next_proposed(session);
             let line = self.pool.shown_line(session, next).filter(|say| say.lamport == lamport);
-            if let Some(say) = line {
-                if !self.log.propose(say) {
-                    // No room, or it has expired: an expired one would be in the way for ever.
-                    if self.log.is_full() {
-                        return;
-                    }
-                    self.ready.pop_first();
-                    continue;
+            if line.is_some_and(|say| !self.log.propose(say)) {
+                // Without room it waits; one that has expired would be in the way for ever.
+                if self.log.is_full() {
+                    return;
                 }
+                self.ready.pop_first();
+                continue;
             }
             self.ready.pop_first();
             let next = self.log.next_proposed(session);

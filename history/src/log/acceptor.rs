@@ -175,7 +175,7 @@ impl<P: Peer> Log<P> {
             self.acceptor.staged = Some(staged);
             return;
         }
-        let Some((start, entries)) = self.from_memory(start, hash, staged.entries) else {
+        let Some((start, entries)) = self.beyond_memory(start, hash, staged.entries) else {
             return self.disagree(from, ballot.regime, self.chain.base());
         };
         if self.adopt(ballot, start, entries) {
@@ -184,7 +184,12 @@ impl<P: Peer> Log<P> {
     }
 
     /// What of `entries` comes after the first place that is kept in memory, if they lead there.
-    fn from_memory(&self, start: u64, hash: Option<RunningHash>, mut entries: Entries<P>) -> Option<(u64, Entries<P>)> {
+    fn beyond_memory(
+        &self,
+        start: u64,
+        hash: Option<RunningHash>,
+        mut entries: Entries<P>,
+    ) -> Option<(u64, Entries<P>)> {
         let base = self.chain.base();
         if base <= start {
             return Some((start, entries));

@@ -308,11 +308,8 @@ impl<P: Peer> Log<P> {
         let SnapshotPiece { regime, index, hash, config, config_index, floor, at, rows, of } = piece;
         let ahead =
             Some(regime) > self.chain.regime || Some(regime) == self.chain.regime && index > self.chain.decided();
-        // Above it this acceptor may have helped to decide entries that it does not know to be decided: only a leader's
-        // sync may take them away.
-        let keeps_more = Some(regime) == self.chain.regime && self.acceptor.len() > index;
         let sound = of <= APPLIED_SESSIONS as u64 && config.is_sound() && config_index <= index && index > 0;
-        if !ahead || !sound || keeps_more {
+        if !ahead || !sound {
             return;
         }
         let mut gathering = match self.gathering.take() {
@@ -338,23 +335,45 @@ impl<P: Peer> Log<P> {
     fn install(&mut self, regime: Regime<P>, snapshot: Snapshot<P>) {
         self.leave_role();
         let other_regime = self.chain.regime.is_some_and(|mine| mine < regime);
+        // Whether what was accepted here is what the snapshot stands for, and more.
+        let until = snapshot.index.saturating_sub(self.acceptor.fork);
+        let until = usize::try_from(until).unwrap_or(usize::MAX).min(self.acceptor.tail.len());
+        let hash = self.acceptor.tail.range(..until).fold(self.chain.hash(), |hash, entry| hash.then(entry));
+        let leads_there = self.acceptor.aligned && hash == snapshot.hash;
         if other_regime {
             self.begin_anew(regime, Some(&snapshot));
         } else {
             self.chain = Chain::from_snapshot(Some(regime), &snapshot);
         }
-        // All that this acceptor accepted is decided, or of a regime that is left. Its promise stays.
-        self.acceptor.tail.clear();
-        self.acceptor.tail_weight = 0;
-        self.acceptor.configs.clear();
-        self.acceptor.fork = snapshot.index;
-        self.acceptor.aligned = true;
-        self.acceptor.accepted = None;
+        let keeps_more = !other_regime && self.acceptor.len() > snapshot.index;
         self.acceptor.staged = None;
         self.applied = snapshot.applied.clone();
-        for op in [Op::DropAside, Op::Restart(Box::new(snapshot.clone())), Op::Accepted(None), Op::Regime(regime)] {
-            self.disk.write(op);
+        if !keeps_more {
+            // All that this acceptor accepted is decided, or of a regime that is left. Its promise stays.
+            self.acceptor.tail.clear();
+            self.acceptor.tail_weight = 0;
+            self.acceptor.configs.clear();
+            self.acceptor.fork = snapshot.index;
+            self.acceptor.aligned = true;
+            self.acceptor.accepted = None;
+            self.disk.write(Op::DropAside);
+            self.disk.write(Op::Accepted(None));
+            self.disk.write(Op::Restart(Box::new(snapshot.clone())));
+        } else if leads_there {
+            self.disk.write(Op::Restart(Box::new(snapshot.clone())));
+            while self.acceptor.fork < snapshot.index && self.acceptor.pop().is_some() {}
+            let entries = self.acceptor.tail.iter().map(Arc::clone).collect();
+            self.disk.write(Op::Append { after: snapshot.index, entries });
+        } else {
+            // It may have helped to decide entries that it does not know to be decided: only a leader's sync may take
+            // them away.
+            if self.acceptor.aligned {
+                self.disk.write(Op::SetAside(self.acceptor.fork));
+                self.acceptor.aligned = false;
+            }
+            self.disk.write(Op::Restart(Box::new(snapshot.clone())));
         }
+        self.disk.write(Op::Regime(regime));
         if let Some(index) = Index::new(snapshot.index) {
             self.events.push_back(LogEvent::Skipped { index });
         }
