@@ -85,12 +85,6 @@ fn an_establishment_without_the_promised_logs_is_noticed() {
     assert!(found(4, Tamper { message: Some(forget), ..Tamper::default() }, 300).is_some());
 }
 
-/// A disk that tears a transaction: a log is half the old and half the new, under the new ballot.
-#[test]
-fn a_sync_that_reaches_the_disk_in_part_is_noticed() {
-    assert!(found(4, Tamper { torn: true, ..Tamper::default() }, 300).is_some());
-}
-
 #[test]
 fn what_was_decided_elsewhere_differently_is_noticed_when_two_meet() {
     let mut sim = Sim::new(1, 2, LogConfig::default());

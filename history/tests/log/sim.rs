@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use history::{Durable, Log, LogConfig, LogEvent, LogMessage, Loss, Op, Write};
+use history::{Durable, Log, LogConfig, LogEvent, LogMessage, Loss, Write};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -17,8 +17,6 @@ pub(crate) struct Tamper {
     pub(crate) message: Option<fn(Id, &mut LogMessage<Id>) -> bool>,
     /// Tells a peer that its writes are durable before they are.
     pub(crate) no_fsync: bool,
-    /// A crash leaves a part of the transaction that was being written.
-    pub(crate) torn: bool,
     /// A restarted peer has lost its disk, and keeps its id.
     pub(crate) forgets: bool,
 }
@@ -130,12 +128,6 @@ impl Sim {
     pub(crate) fn crash(&mut self, id: Id) {
         let peer = &mut self.peers[usize::from(id)];
         peer.log = None;
-        if self.tamper.torn
-            && let Some((_, mut write)) = peer.disk.pop_front()
-        {
-            write.ops.retain(|op| !matches!(op, Op::Append { .. }));
-            peer.durable.apply(&write);
-        }
         peer.disk.clear();
         peer.inbox.clear();
         self.known.retain(|(one, _)| *one != id);
