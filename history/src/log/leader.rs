@@ -65,7 +65,8 @@ pub(super) struct Progress {
 }
 
 impl<P: Peer> Log<P> {
-    /// Takes a higher round than any seen, and asks all voters of every live configuration.
+    /// Takes a higher round than any seen, and asks all voters of every live configuration once that is on disk: a
+    /// ballot that a crash makes forgotten would be taken again, and what was promised to the one told to the other.
     pub(super) fn become_preparing(&mut self, takeover: Option<Instant>) {
         let Some(regime) = self.acceptor.promised.map(|ballot| ballot.regime).max(self.chain.regime) else {
             return;
@@ -78,7 +79,6 @@ impl<P: Peer> Log<P> {
         self.promise(ballot);
         let next_beat = self.now + self.config.heartbeat;
         self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), takeover, next_beat });
-        self.send_prepare();
         self.gate(Gated::OwnPromise(ballot));
     }
 
@@ -87,6 +87,9 @@ impl<P: Peer> Log<P> {
             return;
         };
         preparing.next_beat = self.now + self.config.heartbeat;
+        if !preparing.promises.contains_key(&self.me) {
+            return;
+        }
         let ballot = preparing.ballot;
         let mut asked: BTreeSet<P> = match preparing.takeover {
             Some(_) => self.members.reachable().collect(),
@@ -126,6 +129,7 @@ impl<P: Peer> Log<P> {
         {
             let own = Promised { accepted, decided, len, from: len, entries: Vec::new() };
             preparing.promises.insert(self.me, own);
+            self.send_prepare();
             self.try_establish();
         }
     }
@@ -136,7 +140,10 @@ impl<P: Peer> Log<P> {
         let Role::Preparing(preparing) = &mut self.role else {
             return;
         };
-        if preparing.ballot != ballot || accepted >= Some(ballot) {
+        // What is ahead of the own log comes after something that is in it: this is what was asked for.
+        let asked_for = at <= self.acceptor.len().max(self.chain.decided()) || (accepted, len) <= mine;
+        let known_to_come = preparing.promises.contains_key(&from);
+        if preparing.ballot != ballot || accepted >= Some(ballot) || !(asked_for || known_to_come) {
             return;
         }
         match preparing.promises.get_mut(&from) {

@@ -35,7 +35,7 @@
 //!    a lesser regime gives way to a greater.
 //! 3. A ballot has one leader, and logs accepted under the same ballot are prefixes of each other.
 //! 4. What a quorum ever acknowledged is in every log established later in the regime.
-//! 5. No promise and no acknowledgement leaves before what it says is on disk.
+//! 5. No ballot, no promise and no acknowledgement leaves before what it says is on disk.
 //! 6. At most one configuration is proposed that is not decided.
 
 mod acceptor;

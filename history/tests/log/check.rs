@@ -106,9 +106,13 @@ impl Check {
         }
     }
 
-    /// I5: no promise and no acknowledgement leaves before what it says is on disk.
+    /// I5: no promise and no acknowledgement leaves before what it says is on disk; nor does a ballot, which would be
+    /// taken again after a crash.
     pub(crate) fn send(&mut self, id: Id, durable: &Durable<Id>, message: &LogMessage<Id>) {
         match message {
+            LogMessage::Prepare { ballot, .. } if durable.promised < Some(*ballot) => {
+                self.fail(format!("I5: {id} prepares {ballot:?} that is not on disk"));
+            }
             LogMessage::Promise { ballot, .. } if durable.promised < Some(*ballot) => {
                 self.fail(format!("I5: {id} sends a promise of {ballot:?} that is not on disk"));
             }
