@@ -225,8 +225,10 @@ impl<P: Peer> Log<P> {
         }
         if start < decided {
             let known = usize::try_from(decided - start).unwrap_or(usize::MAX);
+            // What is no longer in memory was the same when the start was agreed on.
+            let forgotten = usize::try_from(self.chain.base().saturating_sub(start)).unwrap_or(usize::MAX);
             let kept = known <= entries.len()
-                && self.chain.after(start).zip(&entries[..known]).all(|(mine, theirs)| mine == theirs);
+                && self.chain.after(start).zip(&entries[forgotten..known]).all(|(mine, theirs)| mine == theirs);
             if !kept {
                 self.alarm(Alarm::DecidedWouldChange { ballot, decided });
                 return false;

@@ -37,7 +37,8 @@ pub enum Op<P> {
     SetAside(u64),
     /// What was kept aside goes.
     DropAside,
-    /// So much is decided. Need not be durable; without it a restart is slower.
+    /// So much is decided. Nothing waits for it: lost, a restart is slower; and should it pass over a configuration, those
+    /// that restart need the voters before it too.
     Decided(u64),
     /// What the log amounts to at some place, for a quick start. All entries are kept.
     Snapshot(Box<Snapshot<P>>),
@@ -162,12 +163,14 @@ pub(super) struct Disk<P, T> {
     ops: Vec<Op<P>>,
     /// Told along with whatever is written next.
     decided: Option<u64>,
+    /// Whether that is worth a write of its own, for which nothing waits.
+    is_due: bool,
     waiting: VecDeque<(u64, T)>,
 }
 
 impl<P: Copy, T> Disk<P, T> {
     pub(super) fn new() -> Self {
-        Self { issued: 0, written: 0, ops: Vec::new(), decided: None, waiting: VecDeque::new() }
+        Self { issued: 0, written: 0, ops: Vec::new(), decided: None, is_due: false, waiting: VecDeque::new() }
     }
 
     pub(super) fn write(&mut self, op: Op<P>) {
@@ -185,6 +188,11 @@ impl<P: Copy, T> Disk<P, T> {
         self.decided = Some(decided);
     }
 
+    /// What is decided is to be written soon, whether or not there is anything else.
+    pub(super) fn write_decided(&mut self) {
+        self.is_due = true;
+    }
+
     /// Keeps `thing` until all that was written so far is on disk. Returns it if that is so already.
     pub(super) fn after_writes(&mut self, thing: T) -> Option<T> {
         let ticket = self.issued + u64::from(!self.ops.is_empty());
@@ -196,9 +204,10 @@ impl<P: Copy, T> Disk<P, T> {
     }
 
     pub(super) fn poll(&mut self) -> Option<Write<P>> {
-        if self.ops.is_empty() {
+        if self.ops.is_empty() && !self.is_due {
             return None;
         }
+        self.is_due = false;
         if let Some(decided) = self.decided.take() {
             self.ops.push(Op::Decided(decided));
         }

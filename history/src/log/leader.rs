@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::chain::within_message;
-use super::durable::Op;
 use super::entry::{Config, Entry, Fork, Peer, RunningHash};
 use super::limits::{SYNC_BYTES, TAKEOVER, UNDECIDED_BYTES};
 use super::message::{Entries, LogMessage};
@@ -252,15 +251,13 @@ impl<P: Peer> Log<P> {
     fn establish(&mut self, ballot: Ballot<P>, log: Established<P>, takes_over: Option<BTreeSet<P>>) {
         let Established { mine, prior, prior_len, decided, .. } = log;
         let own_decided = self.chain.decided();
-        let start = match mine {
-            true if self.acceptor.aligned => self.acceptor.len(),
-            true => own_decided,
-            false => log.start,
+        let (start, entries) = match mine {
+            true if self.acceptor.aligned => (self.acceptor.len(), Vec::new()),
+            true => (own_decided, Vec::new()),
+            // More was decided meanwhile than was promised.
+            false if log.start + (log.entries.len() as u64) < own_decided => (own_decided, Vec::new()),
+            false => (log.start, log.entries),
         };
-        let mut entries = log.entries;
-        if !mine && start + (entries.len() as u64) < own_decided {
-            entries = self.chain.after(start).map(Arc::clone).collect();
-        }
         let aside = self.acceptor.len() > own_decided && !self.acceptor.aligned && mine;
         if aside || !self.adopt(ballot, start, entries) {
             if aside {
@@ -431,9 +428,6 @@ impl<P: Peer> Log<P> {
                 return;
             }
             self.decide_to(carried);
-            if next == Some(carried) {
-                self.disk.write(Op::Decided(carried));
-            }
             if let Role::Leading(leading) = &mut self.role {
                 leading.beat_due = true;
             }

@@ -518,7 +518,12 @@ impl<P: Peer> Log<P> {
         self.disk.note_decided(decided);
         let applies = match &*entry {
             Entry::Line(say) => self.applied.apply(say, decided) == Verdict::Applied,
-            Entry::Config(_) | Entry::Note { .. } => true,
+            Entry::Config(_) => {
+                // Whoever restarts without knowing it needs the voters before it too, who may be gone.
+                self.disk.write_decided();
+                true
+            }
+            Entry::Note { .. } => true,
         };
         if let Some(index) = Index::new(decided) {
             self.events.push_back(LogEvent::Decided { index, entry, applies });

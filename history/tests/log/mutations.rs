@@ -1,13 +1,15 @@
 //! Each rule broken by a wrapper or a forged trace, and the checks that find it out. Nothing in the crate can be
 //! switched off: what peers send, or keep on disk, is changed on its way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use history::{Index, LogConfig, LogMessage};
+use history::{Entry, Index, Log, LogConfig, LogEvent, LogMessage};
 use rand::RngExt;
 
-use crate::check::Id;
+use crate::check::{Check, Id};
 use crate::sim::{Sim, Tamper};
+use crate::{line, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -83,6 +85,104 @@ fn an_establishment_without_the_promised_logs_is_noticed() {
         true
     }
     assert!(found(4, Tamper { message: Some(forget), ..Tamper::default() }, 300).is_some());
+}
+
+/// A leader that needs a quorum of the newest configuration in its log and of no other: whoever is not in that one
+/// might as well have promised.
+#[test]
+fn a_quorum_of_the_newest_configuration_only_is_noticed() {
+    fn newest(log: &Log<Id>, to: Id, _: Option<&Log<Id>>, message: &LogMessage<Id>) -> Option<LogMessage<Id>> {
+        let LogMessage::Prepare { ballot, .. } = message else {
+            return None;
+        };
+        let places = (1..=log.accepted_len()).rev().filter_map(Index::new);
+        let newest = places.filter_map(|at| log.accepted_entry(at)).find_map(|entry| match &**entry {
+            Entry::Config(config) => Some(config),
+            _ => None,
+        })?;
+        let empty =
+            LogMessage::Promise { ballot: *ballot, accepted: None, decided: 0, len: 0, from: 0, entries: Vec::new() };
+        (!newest.voters.contains(&to)).then_some(empty)
+    }
+    assert!(found(4, Tamper { answer: Some(newest), ..Tamper::default() }, 300).is_some());
+}
+
+/// A follower that takes each piece of a sync as it comes, for the whole.
+#[test]
+fn a_sync_in_parts_is_noticed() {
+    fn part(_: Id, message: &mut LogMessage<Id>) -> bool {
+        if let LogMessage::Sync { from, entries, len, .. } = message {
+            entries.truncate(entries.len() / 2);
+            *len = *from + entries.len() as u64;
+        }
+        true
+    }
+    assert!(found(4, Tamper { message: Some(part), ..Tamper::default() }, 300).is_some());
+}
+
+/// An acceptor that goes on for the leader before, although it has promised the next not to.
+#[test]
+fn an_acknowledgement_under_an_old_ballot_after_a_promise_is_noticed() {
+    fn go_on(_: &Log<Id>, _: Id, acceptor: Option<&Log<Id>>, message: &LogMessage<Id>) -> Option<LogMessage<Id>> {
+        match message {
+            LogMessage::Accept { ballot, prev_len, entries, .. } if acceptor?.promised() > Some(*ballot) => {
+                Some(LogMessage::Accepted { ballot: *ballot, len: prev_len + entries.len() as u64 })
+            }
+            _ => None,
+        }
+    }
+    assert!(found(3, Tamper { answer: Some(go_on), ..Tamper::default() }, 300).is_some());
+}
+
+/// A leader that tells what it has proposed for decided.
+#[test]
+fn a_decision_before_a_quorum_has_it_is_noticed() {
+    fn early(_: Id, message: &mut LogMessage<Id>) -> bool {
+        match message {
+            LogMessage::Accept { prev_len, entries, decided, .. } => *decided = *prev_len + entries.len() as u64,
+            LogMessage::Beat { len, decided, .. } => *decided = *len,
+            _ => {}
+        }
+        true
+    }
+    assert!(found(3, Tamper { message: Some(early), ..Tamper::default() }, 300).is_some());
+}
+
+#[test]
+fn a_decision_out_of_order_is_noticed() {
+    let log = Log::new(0, LogConfig::default(), start());
+    let mut check = Check::default();
+    for at in [1, 3] {
+        let index = Index::new(at).expect("not 0");
+        let entry = Arc::new(Entry::Line(line(1, at)));
+        check.event(0, &log, &LogEvent::Decided { index, entry, applies: false });
+    }
+    assert!(check.broken.is_some_and(|what| what.starts_with("I2")));
+}
+
+#[test]
+fn an_acknowledgement_counts_for_nothing_but_a_voter_and_is_noticed_where_it_did() {
+    let mut sim = Sim::new(7, 3, LogConfig::default());
+    sim.pass(15 * SECOND);
+    sim.crash(1);
+    sim.crash(2);
+    sim.say(2, 1);
+    sim.pass(SECOND);
+    let log = sim.log(0).expect("it is up");
+    let (before, len) = (log.decided(), log.accepted_len());
+    let ballot = log.established().expect("it leads");
+    assert!(before < len);
+    sim.deliver(7, 0, LogMessage::Accepted { ballot, len });
+    assert_eq!(sim.log(0).map(|log| log.decided()), Some(before));
+    // As if it had counted: in the name of a voter, which has nothing of it.
+    sim.deliver(1, 0, LogMessage::Accepted { ballot, len });
+    assert!(sim.log(0).is_some_and(|log| log.decided() > before));
+    sim.crash(0);
+    sim.say(1, 1);
+    sim.restart(1);
+    sim.restart(2);
+    sim.pass(5 * SECOND);
+    assert!(sim.check.broken.is_some());
 }
 
 #[test]

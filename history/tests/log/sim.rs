@@ -15,11 +15,17 @@ use crate::{line, start};
 pub(crate) struct Tamper {
     /// Changes or drops a message.
     pub(crate) message: Option<fn(Id, &mut LogMessage<Id>) -> bool>,
+    /// Answers a message in its receiver's place, whether that is there or not.
+    pub(crate) answer: Option<Answer>,
     /// Tells a peer that its writes are durable before they are.
     pub(crate) no_fsync: bool,
     /// A restarted peer has lost its disk, and keeps its id.
     pub(crate) forgets: bool,
 }
+
+/// What comes back to the sender instead of what the receiver would say: given the sender's log, who the receiver is, and
+/// its log if it is up.
+pub(crate) type Answer = fn(&Log<Id>, Id, Option<&Log<Id>>, &LogMessage<Id>) -> Option<LogMessage<Id>>;
 
 enum Input {
     Reachable(Id),
@@ -336,6 +342,11 @@ impl Sim {
             for to in transmit.to {
                 let mut message = transmit.message.clone();
                 if self.tamper.message.is_some_and(|tamper| !tamper(id, &mut message)) {
+                    continue;
+                }
+                let answer = self.tamper.answer.and_then(|answer| answer(&log, to, self.log(to), &message));
+                if let Some(answer) = answer {
+                    self.put(id, Duration::ZERO, Input::Message(to, answer));
                     continue;
                 }
                 self.check.send(id, &self.peers[usize::from(id)].durable, &message);

@@ -70,6 +70,20 @@ fn two_of_three_killed_at_once_stop_confirming_until_one_returns() {
 }
 
 #[test]
+fn after_a_power_cut_a_majority_goes_on_without_the_first() {
+    let mut sim = settled(3);
+    for id in 0..3 {
+        sim.crash(id);
+    }
+    sim.restart(1);
+    sim.restart(2);
+    sim.say(1, 5);
+    sim.pass(3 * SECOND);
+    sim.assert_converged("two of three are back");
+    assert_eq!(sim.check.broken, None);
+}
+
+#[test]
 fn of_two_the_other_cannot_know_when_the_tie_breaker_dies_and_goes_on_after_a_takeover() {
     let mut sim = settled(2);
     sim.crash(0);
