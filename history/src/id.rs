@@ -1,5 +1,6 @@
-//! The names of things said: sessions, messages, and places in the confirmed order.
+//! The names of things said: sessions, messages, places in the confirmed order, and ballots that settle it.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::num::{NonZeroU64, ParseIntError};
 use std::str::FromStr;
@@ -97,6 +98,40 @@ impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// One line of succession of the log: the founder's is number 0, each takeover's is one more.
+///
+/// Where two meet the greater stands: more takeovers, then the lower id of who founded or took over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Regime<P> {
+    /// How many takeovers led here.
+    pub number: u64,
+    /// Who founded the group, or took over.
+    pub by: Reverse<P>,
+}
+
+impl<P> Regime<P> {
+    /// What `founder` begins.
+    pub const fn founded(founder: P) -> Self {
+        Self { number: 0, by: Reverse(founder) }
+    }
+
+    /// What `by` begins by taking over.
+    pub fn taken_over(&self, by: P) -> Self {
+        Self { number: self.number.saturating_add(1), by: Reverse(by) }
+    }
+}
+
+/// One attempt of one leader to settle the log. The greater supersedes the lesser; no two leaders share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Ballot<P> {
+    /// In which line of succession.
+    pub regime: Regime<P>,
+    /// Above every round its leader had seen in that regime.
+    pub round: u64,
+    /// The leader.
+    pub peer: P,
 }
 
 #[cfg(test)]

@@ -47,10 +47,19 @@
 //! assert!(matches!(bob.poll_event(), Some(Event::Shown(say)) if say.body == "Hi"));
 //! ```
 
+mod apply;
+mod history;
 mod id;
+mod log;
 mod pool;
 
-pub use id::{Index, MessageId, ParseMessageIdError, Session};
+pub use apply::{APPLIED_SESSIONS, Applied, SessionRow, Verdict};
+pub use history::{History, HistoryEvent};
+pub use id::{Ballot, Index, MessageId, ParseMessageIdError, Regime, Session};
+pub use log::{
+    Alarm, Config, Durable, Entries, Entry, Fork, Log, LogConfig, LogEvent, LogMessage, LogTransmit, Loss,
+    MESSAGE_BYTES, MESSAGE_ENTRIES, Op, Peer, Read, RunningHash, Snapshot, SnapshotPiece, VOTERS_MAX, Write,
+};
 pub use pool::{
     Baseline, Counts, Event, Limits, Lines, MAX_BODY, MAX_HEADS, Message, Pool, Range, Say, SayError, To, Transmit,
     Want,

@@ -6,6 +6,7 @@
 //! make room.
 
 mod behind;
+mod confirm;
 mod exchange;
 mod frontier;
 mod holds;
@@ -79,6 +80,12 @@ pub struct Pool<P> {
     pulls: Pulls<P>,
     behind: Behind<P>,
     next_exchange: Instant,
+    /// Whether lines leave by being confirmed, in a log: then none is skipped, and none leaves to make room.
+    is_confirmed: bool,
+    /// The last confirmed place seen.
+    after: Option<crate::Index>,
+    /// Sessions of which lines were shown since the log last asked.
+    touched: BTreeSet<Session>,
     counts: Counts,
     transmits: VecDeque<Transmit<P>>,
     events: VecDeque<Event>,
@@ -105,6 +112,9 @@ impl<P: Copy + Ord + Debug> Pool<P> {
             pulls: Pulls::new(limits.sessions),
             behind: Behind::new(limits.sessions),
             next_exchange: now + phase,
+            is_confirmed: false,
+            after: None,
+            touched: BTreeSet::new(),
             counts: Counts::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -118,9 +128,12 @@ impl<P: Copy + Ord + Debug> Pool<P> {
         if body.len() > MAX_BODY {
             return Err(SayError::TooLong(body));
         }
+        if self.is_confirmed && self.lanes.is_full(self.session, &self.limits) {
+            return Err(SayError::BacklogFull(body));
+        }
         self.lamport = self.lamport.saturating_add(1);
         let id = MessageId { session: self.session, number: self.lanes.next(self.session) };
-        let say = Say { id, lamport: self.lamport, after: None, heads: self.frontier.heads(self.session), body };
+        let say = Say { id, lamport: self.lamport, after: self.after, heads: self.frontier.heads(self.session), body };
         if !self.reachable.is_empty() {
             self.transmits.push_back(Transmit { to: To::All, message: Message::Say(say.clone()) });
         }

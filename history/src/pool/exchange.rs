@@ -26,6 +26,8 @@ impl<P: Copy + Ord> Pool<P> {
             Ordering::Less => self.counts.duplicates += 1,
             // Nobody has lines of this session that this pool has not said.
             _ if session == self.session => self.counts.malformed += 1,
+            // Offered again by each digest, until what is kept is confirmed.
+            _ if self.is_confirmed && self.lanes.is_full(session, &self.limits) => self.counts.refused += 1,
             Ordering::Equal => self.take(say, now),
             Ordering::Greater => self.pull_gap(from, &say, now),
         }
@@ -92,6 +94,10 @@ impl<P: Copy + Ord> Pool<P> {
 
     /// Skips what nobody reachable has had for long enough.
     pub(super) fn give_up(&mut self, now: Instant) {
+        if self.is_confirmed {
+            // What others no longer keep is confirmed, and comes through the log.
+            return;
+        }
         for skip in self.behind.due(now) {
             let want = self.skip_to(skip, now);
             self.pull(skip.peer, want.into_iter().collect());

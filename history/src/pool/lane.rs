@@ -51,6 +51,16 @@ impl Lane {
         self.lamport = self.lamport.max(lamport);
     }
 
+    /// Puts the line before `lo` back, which was shown. Returns whether it was that one.
+    pub(super) fn put_back(&mut self, line: Line) -> bool {
+        if line.say.id.number.checked_add(1) != Some(self.lo()) {
+            return false;
+        }
+        self.weight += line.say.weight();
+        self.lines.push_front(line);
+        true
+    }
+
     /// Lets the oldest line go. It must have been shown.
     pub(super) fn pop(&mut self) -> Option<Line> {
         let line = self.lines.pop_front()?;

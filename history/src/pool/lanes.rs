@@ -94,6 +94,30 @@ impl Lanes {
         (self.weight > limits.total_bytes).then_some(*oldest)
     }
 
+    /// Whether a bound is reached: one more line of `session` might not fit.
+    pub(super) fn is_full(&self, session: Session, limits: &Limits) -> bool {
+        let room = |lane: &Lane| lane.len() < limits.session_lines && lane.weight() < limits.session_bytes;
+        !self.get(session).is_none_or(room) || self.weight >= limits.total_bytes
+    }
+
+    /// Puts a line back in front of the oldest of its session, which follows it.
+    pub(super) fn put_back(&mut self, line: Line) {
+        let session = line.say.id.session;
+        let weight = line.say.weight();
+        let Some(lane) = self.lanes.get_mut(&session) else {
+            return;
+        };
+        let first = lane.first().map(|first| first.say.lamport);
+        let lamport = line.say.lamport;
+        if lane.put_back(line) {
+            self.weight += weight;
+            if let Some(first) = first {
+                self.oldest.remove(&(first, session));
+            }
+            self.oldest.insert((lamport, session));
+        }
+    }
+
     /// The session to forget first: without lines rather than with, then the longest silent. Never `own`.
     pub(super) fn least_missed(&self, own: Session) -> Option<Session> {
         self.lanes

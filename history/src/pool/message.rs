@@ -47,13 +47,13 @@ pub enum Message {
 }
 
 /// A line with its author's stamp.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Say {
     /// Its name.
     pub id: MessageId,
     /// The author's Lamport time: above that of every line the author had when it said this one, so above `id.number`.
     pub lamport: u64,
-    /// The last confirmed place the author had seen. There is no confirmed order yet: always `None`.
+    /// The last confirmed place the author had seen.
     pub after: Option<Index>,
     /// What it directly follows: the lines last shown to the author that no other line shown there followed. At most
     /// [`MAX_HEADS`](crate::MAX_HEADS); the author's own line before it is understood.
@@ -64,7 +64,7 @@ pub struct Say {
 
 impl Say {
     /// The bytes it takes to keep or send it, near enough for a bound.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         LINE_OVERHEAD + self.heads.len() * size_of::<MessageId>() + self.body.len()
     }
 

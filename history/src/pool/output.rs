@@ -47,6 +47,10 @@ pub enum SayError {
     /// The body is longer than [`MAX_BODY`]; here it is back.
     #[error("a line of {} bytes is longer than {MAX_BODY}", .0.len())]
     TooLong(Bytes),
+    /// So much of what was said here waits for its confirmation that no more fits [`Limits`](crate::Limits); here the body
+    /// is back.
+    #[error("too many lines wait to be confirmed")]
+    BacklogFull(Bytes),
 }
 
 /// What was ignored or lost since the pool was made, in lines unless said otherwise.

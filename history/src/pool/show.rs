@@ -85,6 +85,9 @@ impl<P: Copy + Ord> Pool<P> {
 
     /// Shows the next line of `session`, whatever it follows.
     fn show(&mut self, session: Session) {
+        if self.is_confirmed {
+            self.touched.insert(session);
+        }
         if let Some(say) = self.lanes.show(session) {
             self.frontier.show(say);
             self.events.push_back(Event::Shown(say.clone()));
@@ -93,6 +96,10 @@ impl<P: Copy + Ord> Pool<P> {
 
     /// Lets the oldest lines go until the bounds hold again after a line of `session` came.
     fn make_room(&mut self, session: Session, now: Instant) {
+        if self.is_confirmed {
+            // Nothing is taken that does not fit, and nothing leaves before it is confirmed.
+            return;
+        }
         while let Some(oldest) = self.lanes.overfull(session, &self.limits) {
             self.let_go(oldest);
             self.settle(oldest, now);
@@ -100,7 +107,7 @@ impl<P: Copy + Ord> Pool<P> {
     }
 
     /// Lets the oldest line of `session` go. If it was held it is shown as it leaves: late is better than never.
-    fn let_go(&mut self, session: Session) {
+    pub(super) fn let_go(&mut self, session: Session) {
         let Some(lane) = self.lanes.get(session) else {
             return;
         };
@@ -121,7 +128,7 @@ impl<P: Copy + Ord> Pool<P> {
     }
 
     /// Forgets `session` and all that refers to it.
-    fn forget(&mut self, session: Session, now: Instant) {
+    pub(super) fn forget(&mut self, session: Session, now: Instant) {
         self.clear(session, now);
         self.lanes.forget(session);
         self.frontier.forget(session);

@@ -1,0 +1,278 @@
+//! Lines from said to confirmed: a pool and a log, joined.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::log::{Durable, Entry, Log, LogConfig, LogEvent, LogMessage, Loss, Peer, Write};
+use crate::pool::{Event, Limits, Message, Pool, SayError, Transmit};
+use crate::{Index, LogTransmit, MessageId, Say, Session};
+
+/// One member's history: what was said, shown at once, and then confirmed in one order.
+///
+/// The leader's pool is the request queue. Whatever was said reaches it as it reaches everybody, and it puts into the
+/// log what it has shown, in the order of (Lamport time, session): a line is shown after what it follows, or after five
+/// seconds, so it is proposed so too. What is confirmed leaves the pool.
+///
+/// Driven as [`Log`] and [`Pool`] are; each has its own messages, so a driver carries two kinds.
+#[derive(Clone, Debug)]
+pub struct History<P> {
+    pool: Pool<P>,
+    log: Log<P>,
+    /// What the leader may propose next: the Lamport time of the first line of each session that is not in the log.
+    ready: BTreeSet<(u64, Session)>,
+    /// Whether `ready` is kept: while this peer leads.
+    leads: bool,
+    events: std::collections::VecDeque<HistoryEvent<P>>,
+}
+
+/// Something a person or a program above wants to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HistoryEvent<P> {
+    /// What the pool tells: a line is to be shown.
+    Said(Event),
+    /// This line has its place now.
+    Confirmed {
+        /// Which line.
+        id: MessageId,
+        /// The place.
+        index: Index,
+    },
+    /// After a takeover that was wrong: this line waits for another place.
+    Unconfirmed {
+        /// Which line.
+        id: MessageId,
+        /// The place it had.
+        was: Index,
+    },
+    /// What the log tells, lines included: each decided entry in order, for whoever reads the log itself.
+    Log(LogEvent<P>),
+}
+
+impl<P: Peer> History<P> {
+    /// The history of a group's founder.
+    pub fn found(me: P, session: Session, limits: Limits, config: LogConfig, seed: u64, now: Instant) -> Self {
+        Self::with(Log::found(me, config, now), session, limits, seed, now)
+    }
+
+    /// The history of a newcomer.
+    pub fn join(me: P, session: Session, limits: Limits, config: LogConfig, seed: u64, now: Instant) -> Self {
+        Self::with(Log::new(me, config, now), session, limits, seed, now)
+    }
+
+    /// The history of a member that comes back, as `session`, with what was on its disk.
+    pub fn restore(
+        (me, session): (P, Session),
+        limits: Limits,
+        config: LogConfig,
+        durable: Durable<P>,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
+        Self::with(Log::restore(me, config, durable, now), session, limits, seed, now)
+    }
+
+    fn with(log: Log<P>, session: Session, limits: Limits, seed: u64, now: Instant) -> Self {
+        let pool = Pool::confirmed(session, limits, seed, now);
+        let mut history = Self { pool, log, ready: BTreeSet::new(), leads: false, events: Default::default() };
+        history.pump(now);
+        history
+    }
+
+    /// Says a line. Fails if it is too long, or if too much of what was said here is not confirmed yet.
+    pub fn say(&mut self, body: Bytes, now: Instant) -> Result<MessageId, SayError> {
+        let said = self.pool.say(body, now);
+        self.pump(now);
+        said
+    }
+
+    /// Puts a note into the log, if this peer leads and there is room: see [`Entry::Note`].
+    pub fn note(&mut self, tag: u16, body: Bytes, now: Instant) -> bool {
+        let noted = self.log.note(tag, body);
+        self.pump(now);
+        noted
+    }
+
+    /// A peer can be reached.
+    pub fn handle_reachable(&mut self, peer: P, now: Instant) {
+        self.pool.handle_reachable(peer, now);
+        self.log.handle_reachable(peer, now);
+        self.pump(now);
+    }
+
+    /// A peer can no longer be reached.
+    pub fn handle_unreachable(&mut self, peer: P, loss: Loss, now: Instant) {
+        self.pool.handle_unreachable(peer, now);
+        self.log.handle_unreachable(peer, loss, now);
+        self.pump(now);
+    }
+
+    /// Whom the election follows.
+    pub fn handle_leader(&mut self, leader: Option<P>, now: Instant) {
+        self.log.handle_leader(leader, now);
+        self.pump(now);
+    }
+
+    /// The members, the highest-ranked first.
+    pub fn handle_members(&mut self, ranked: &[P], now: Instant) {
+        self.log.handle_members(ranked, now);
+        self.pump(now);
+    }
+
+    /// A pool's message came.
+    pub fn handle_pool_message(&mut self, from: P, message: Message, now: Instant) {
+        self.pool.handle_message(from, message, now);
+        self.pump(now);
+    }
+
+    /// A log's message came.
+    pub fn handle_log_message(&mut self, from: P, message: LogMessage<P>, now: Instant) {
+        self.log.handle_message(from, message, now);
+        self.pump(now);
+    }
+
+    /// All up to the write with this ticket would survive a crash.
+    pub fn handle_written(&mut self, ticket: u64, now: Instant) {
+        self.log.handle_written(ticket, now);
+        self.pump(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.pool.handle_timeout(now);
+        self.log.handle_timeout(now);
+        self.pump(now);
+    }
+
+    /// See [`Log::takeover`].
+    pub fn takeover(&mut self, lost: &[P], now: Instant) -> bool {
+        let begun = self.log.takeover(lost, now);
+        self.pump(now);
+        begun
+    }
+
+    /// See [`Log::leave`].
+    pub fn leave(&mut self, now: Instant) {
+        self.log.leave(now);
+        self.pump(now);
+    }
+
+    /// The next batch for the disk.
+    pub fn poll_write(&mut self) -> Option<Write<P>> {
+        self.log.poll_write()
+    }
+
+    /// The next message of the pool.
+    pub fn poll_pool_transmit(&mut self) -> Option<Transmit<P>> {
+        self.pool.poll_transmit()
+    }
+
+    /// The next message of the log.
+    pub fn poll_log_transmit(&mut self) -> Option<LogTransmit<P>> {
+        self.log.poll_transmit()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<HistoryEvent<P>> {
+        self.events.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) next has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.pool.poll_timeout().into_iter().chain(self.log.poll_timeout()).min()
+    }
+
+    /// The lines that are said and not confirmed.
+    pub fn pool(&self) -> &Pool<P> {
+        &self.pool
+    }
+
+    /// The confirmed log. What it wants read from the store is taken through
+    /// [`log_mut`](Self::log_mut).
+    pub fn log(&self) -> &Log<P> {
+        &self.log
+    }
+
+    /// For [`Log::poll_read`] and [`Log::handle_read`], which concern nothing else here.
+    pub fn log_mut(&mut self) -> &mut Log<P> {
+        &mut self.log
+    }
+
+    /// Carries what the one has to the other.
+    fn pump(&mut self, now: Instant) {
+        while let Some(event) = self.log.poll_event() {
+            self.decided(event, now);
+        }
+        self.propose();
+        while let Some(event) = self.log.poll_event() {
+            self.decided(event, now);
+        }
+        while let Some(event) = self.pool.poll_event() {
+            self.events.push_back(HistoryEvent::Said(event));
+        }
+    }
+
+    fn decided(&mut self, event: LogEvent<P>, now: Instant) {
+        match &event {
+            LogEvent::Decided { index, entry, applies: true } => {
+                if let Entry::Line(say) = &**entry {
+                    self.confirm(say, *index, now);
+                }
+            }
+            LogEvent::Undecided { index, entry } => {
+                if let Entry::Line(say) = &**entry {
+                    self.pool.take_back(say, now);
+                    self.events.push_back(HistoryEvent::Unconfirmed { id: say.id, was: *index });
+                }
+            }
+            LogEvent::Skipped { .. } => {
+                for row in self.log.applied().rows() {
+                    self.pool.confirmed_below(row.session, row.next, row.lamport, now);
+                }
+            }
+            _ => {}
+        }
+        self.events.push_back(HistoryEvent::Log(event));
+    }
+
+    fn confirm(&mut self, say: &Say, index: Index, now: Instant) {
+        self.pool.confirm(say, index, now);
+        while let Some(event) = self.pool.poll_event() {
+            self.events.push_back(HistoryEvent::Said(event));
+        }
+        self.events.push_back(HistoryEvent::Confirmed { id: say.id, index });
+    }
+
+    /// The leader proposes what its pool has shown, the earliest first.
+    fn propose(&mut self) {
+        let touched = self.pool.take_shown();
+        let leads = self.log.established().is_some();
+        let begins = leads && !self.leads;
+        self.leads = leads;
+        if !leads {
+            self.ready.clear();
+            return;
+        }
+        let sessions = if begins { self.pool.with_lines() } else { touched };
+        for session in sessions {
+            let next = self.log.next_proposed(session);
+            self.ready.extend(self.pool.shown_line(session, next).map(|say| (say.lamport, session)));
+        }
+        while let Some((lamport, session)) = self.ready.first().copied() {
+            let next = self.log.next_proposed(session);
+            let line = self.pool.shown_line(session, next).filter(|say| say.lamport == lamport);
+            if line.is_some_and(|say| !self.log.propose(say)) {
+                // Without room it waits; one that has expired would be in the way for ever.
+                if self.log.is_full() {
+                    return;
+                }
+                self.ready.pop_first();
+                continue;
+            }
+            self.ready.pop_first();
+            let next = self.log.next_proposed(session);
+            self.ready.extend(self.pool.shown_line(session, next).map(|say| (say.lamport, session)));
+        }
+    }
+}

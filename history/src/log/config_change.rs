@@ -1,0 +1,146 @@
+//! Who is to vote: the leader and the next in rank, without those that are lost.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::entry::{Config, Entry, Peer};
+use super::limits::{LEAVE, VOTERS_MAX};
+use super::message::LogMessage;
+use super::output::LogEvent;
+use super::quorum::Weight;
+use super::{Log, Role};
+
+impl<P: Peer> Log<P> {
+    /// Proposes a configuration if one is due, none is undecided, and this one can be carried.
+    pub(super) fn review_voters(&mut self) {
+        let Role::Leading(leading) = &self.role else {
+            return;
+        };
+        if !self.acceptor.configs.is_empty() || self.acceptor.promised != Some(leading.ballot) {
+            return;
+        }
+        let Some((_, config)) = self.chain.config_at(self.chain.decided()) else {
+            return;
+        };
+        let config = config.clone();
+        let since = leading.since;
+        let wants_out = |voter: P| leading.leaving.contains(&voter) || voter == self.me && self.leaving.is_some();
+        let overdue = |voter: P| {
+            let at = self.members.remove_at(voter, config.voters.len(), since);
+            at.is_some_and(|at| at <= self.now)
+        };
+        let stays = |voter: &P| !wants_out(*voter) && (*voter == self.me || !overdue(*voter));
+        let mut wanted: Vec<P> = config.voters.iter().copied().filter(stays).collect();
+        let candidate = self.next_voter(&wanted, leading.leaving.iter().copied().collect());
+        let caught_up = candidate.filter(|candidate| {
+            let progress = leading.progress.get(candidate).copied().unwrap_or_default();
+            progress.acked >= self.chain.decided()
+        });
+        if let Some(candidate) = caught_up {
+            wanted.push(candidate);
+            if wanted.len() > VOTERS_MAX {
+                let ranked = self.members.in_rank(&wanted);
+                let lowest = ranked.into_iter().rev().find(|voter| *voter != self.me && *voter != candidate);
+                wanted.retain(|voter| Some(*voter) != lowest);
+            }
+        }
+        if let Role::Leading(leading) = &mut self.role {
+            leading.candidate = candidate.filter(|candidate| *candidate != self.me);
+        }
+        let reachable = |voter: P| voter == self.me || self.members.is_reachable(voter);
+        let mut before = wanted.clone();
+        before.sort_unstable();
+        if wanted.is_empty() || before == config.voters || !config.carries(Weight::TieBroken, reachable) {
+            return;
+        }
+        if let Some(next) = Config::of(&self.members.in_rank(&wanted)) {
+            self.lead_entries(vec![Arc::new(Entry::Config(next))]);
+        }
+    }
+
+    /// The highest-ranked member that should vote and does not: this peer, which leads; then whoever has been reachable
+    /// for long enough, and either there is room or it outranks a voter. If nobody else is left, anybody reachable.
+    fn next_voter(&self, voters: &[P], leaving: Vec<P>) -> Option<P> {
+        if !voters.contains(&self.me) && self.leaving.is_none() {
+            return Some(self.me);
+        }
+        let steady = |peer: &P| {
+            let at = self.members.add_at(*peer, voters.len());
+            at.is_some_and(|at| at <= self.now || voters.is_empty())
+        };
+        let ranked = self.members.ranked().iter().copied();
+        let mut others =
+            ranked.filter(|peer| *peer != self.me && !voters.contains(peer) && !leaving.contains(peer)).filter(steady);
+        let first = others.next()?;
+        if voters.len() < VOTERS_MAX {
+            return Some(first);
+        }
+        let mut both = voters.to_vec();
+        both.push(first);
+        let lowest = self.members.in_rank(&both).into_iter().rev().find(|peer| *peer != self.me);
+        (lowest != Some(first)).then_some(first)
+    }
+
+    /// When the voters have to be looked at again.
+    pub(super) fn review_at(&self) -> Option<Instant> {
+        let Role::Leading(leading) = &self.role else {
+            return None;
+        };
+        let (_, config) = self.chain.config_at(self.chain.decided())?;
+        let voters = config.voters.len();
+        let removals = config.voters.iter().filter_map(|voter| self.members.remove_at(*voter, voters, leading.since));
+        let additions = self.members.ranked().iter().filter_map(|peer| self.members.add_at(*peer, voters));
+        removals.chain(additions).filter(|at| *at > self.now).min()
+    }
+
+    /// Goes on with leaving: tells the leader, and ends when no configuration needs this peer, or after long enough.
+    pub(super) fn go_on_leaving(&mut self) {
+        let Some(leaving) = &self.leaving else {
+            return;
+        };
+        let needed = self.live_voters().contains(&self.me);
+        if !needed || leaving.until <= self.now {
+            if !leaving.told {
+                self.events.push_back(LogEvent::Left);
+            }
+            if let Some(leaving) = &mut self.leaving {
+                leaving.told = true;
+            }
+            return;
+        }
+        if leaving.next_ask <= self.now {
+            if let Some(leaving) = &mut self.leaving {
+                leaving.next_ask = self.now + self.config.heartbeat;
+            }
+            if let Some(leader) = self.leader.filter(|leader| *leader != self.me) {
+                self.send(leader, LogMessage::Leaving);
+            }
+        }
+    }
+
+    pub(super) fn on_leaving(&mut self, from: P) {
+        if let Role::Leading(leading) = &mut self.role
+            && leading.leaving.len() < 2 * VOTERS_MAX
+        {
+            leading.leaving.insert(from);
+        }
+    }
+
+    /// Tells whether more than half of the voters in force can be reached, if that has changed.
+    pub(super) fn review_quorum(&mut self) {
+        let Some((_, config)) = self.chain.config_at(self.chain.decided()) else {
+            return;
+        };
+        let reachable = |voter: P| voter == self.me || self.members.is_reachable(voter);
+        let held = config.carries(Weight::Strict, reachable);
+        let missing: Vec<P> = config.voters.iter().copied().filter(|voter| !held && !reachable(*voter)).collect();
+        if self.quorum.as_ref() != Some(&(held, missing.clone())) {
+            self.quorum = Some((held, missing.clone()));
+            self.events.push_back(LogEvent::Quorum { held, missing });
+        }
+    }
+
+    pub(super) fn leave_until(&self) -> Instant {
+        self.now + LEAVE
+    }
+}

@@ -1,0 +1,246 @@
+//! What logs tell each other.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Config, Entry, RunningHash};
+use super::limits::{MESSAGE_ENTRIES, NUMBER_MAX};
+use crate::apply::SessionRow;
+use crate::{Ballot, Regime};
+
+/// Entries, shared rather than copied wherever they go.
+pub type Entries<P> = Vec<Arc<Entry<P>>>;
+
+/// What one log tells another. Lengths and places are numbers of entries from the start of the log.
+///
+/// ```text
+/// leader    ── Prepare ─────────────▶ voters of every live configuration, each heartbeat until answered
+///           ◀─ Promise ──────────────  I follow you; my log, where it is ahead of yours   (or Nack, or Stale)
+///           ── More ────────────────▶ the next piece of a long Promise
+///           ── Sync ────────────────▶ my log; take it whole
+///           ── Accept, Accept, … ───▶ more entries
+///           ◀─ Accepted ─────────────  all up to here is on my disk                       (or Nack, or Ask)
+///           ── Beat ────────────────▶ where the log is; each heartbeat, and when something is decided
+///           ◀─ Ask ──────────────────  I am not where you say; Sync me
+///           ── Learn ───────────────▶ everybody else: what was decided
+///
+/// anybody   ── Fetch ───────────────▶ anybody: what was decided after this?
+///           ◀─ Learn, Snapshot ──────
+/// anybody   ── Status ──────────────▶ whom it meets: what I hold decided, and its hash
+/// voter     ── Leaving ─────────────▶ leader: make a configuration without me
+/// ```
+///
+/// Every message may be lost, repeated or late; a beat finds what is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LogMessage<P> {
+    /// From an elected leader. The receiver promises if it follows the sender and promised nothing as high.
+    Prepare {
+        /// Above every ballot the sender has seen.
+        ballot: Ballot<P>,
+        /// Where the last configuration stands that the sender knows to be decided.
+        config_index: u64,
+        /// How much the sender knows to be decided.
+        decided: u64,
+        /// The length of the sender's accepted log.
+        len: u64,
+        /// Under which ballot it was accepted.
+        accepted: Option<Ballot<P>>,
+    },
+    /// The answer: nothing lower will be accepted by the sender.
+    Promise {
+        /// The ballot promised.
+        ballot: Ballot<P>,
+        /// The ballot of the sender's accepted log.
+        accepted: Option<Ballot<P>>,
+        /// How much the sender knows to be decided.
+        decided: u64,
+        /// The length of the sender's accepted log.
+        len: u64,
+        /// What `entries` come after.
+        from: u64,
+        /// A piece of the sender's log, none if the leader's is the greater.
+        entries: Entries<P>,
+    },
+    /// The leader lacks the rest of a promiser's log.
+    More {
+        /// The ballot promised.
+        ballot: Ballot<P>,
+        /// What the next piece comes after.
+        from: u64,
+    },
+    /// A piece of the log of an established leader. When all are there the receiver takes them over at once.
+    Sync {
+        /// The leader's.
+        ballot: Ballot<P>,
+        /// A follower whose log was accepted under this ballot has a log that agrees up to `start`.
+        prior: Option<Ballot<P>>,
+        /// What the log is replaced after.
+        start: u64,
+        /// The running hash there, if it is decided at the leader.
+        hash: Option<RunningHash>,
+        /// What `entries` come after.
+        from: u64,
+        /// This piece.
+        entries: Entries<P>,
+        /// The length of the log when all pieces are in.
+        len: u64,
+    },
+    /// Entries to append. The receiver does if it is synced to `ballot` and exactly `prev_len` long.
+    Accept {
+        /// The leader's.
+        ballot: Ballot<P>,
+        /// What they come after.
+        prev_len: u64,
+        /// At least one.
+        entries: Entries<P>,
+        /// How much is decided.
+        decided: u64,
+    },
+    /// The sender has the leader's log up to `len` on disk.
+    Accepted {
+        /// The leader's.
+        ballot: Ballot<P>,
+        /// How much of it.
+        len: u64,
+    },
+    /// Where the leader's log is.
+    Beat {
+        /// The leader's.
+        ballot: Ballot<P>,
+        /// How long it is.
+        len: u64,
+        /// How much of it is decided.
+        decided: u64,
+        /// Whether the receiver is to hold what is not decided too.
+        sync: bool,
+    },
+    /// The sender is not where the leader's beat says, and wants a [`Sync`](Self::Sync).
+    Ask {
+        /// The leader's.
+        ballot: Ballot<P>,
+        /// The ballot of the sender's accepted log.
+        accepted: Option<Ballot<P>>,
+        /// Its length.
+        len: u64,
+        /// How much the sender knows to be decided.
+        decided: u64,
+        /// The running hash there.
+        hash: RunningHash,
+    },
+    /// The sender promised more than it was offered.
+    Nack {
+        /// What it promised.
+        promised: Ballot<P>,
+    },
+    /// The leader that prepares has to catch up first: fetch from the sender.
+    Stale {
+        /// How much the sender knows to be decided.
+        decided: u64,
+    },
+    /// The sender lacks what was decided after `from`.
+    Fetch {
+        /// Of which regime.
+        regime: Regime<P>,
+        /// What it has.
+        from: u64,
+        /// The running hash there.
+        hash: RunningHash,
+    },
+    /// Decided entries.
+    Learn {
+        /// Of which regime.
+        regime: Regime<P>,
+        /// What they come after.
+        from: u64,
+        /// The running hash there, if the sender still has it.
+        hash: Option<RunningHash>,
+        /// The entries.
+        entries: Entries<P>,
+        /// How much the sender knows to be decided.
+        decided: u64,
+    },
+    /// What stands for all entries up to its index, which the sender no longer has.
+    Snapshot(SnapshotPiece<P>),
+    /// What the sender holds decided; the receiver compares, and fetches if it has less.
+    Status {
+        /// Of which regime.
+        regime: Regime<P>,
+        /// How much.
+        decided: u64,
+        /// The running hash there.
+        hash: RunningHash,
+    },
+    /// The sender, a voter, wants to leave.
+    Leaving,
+}
+
+/// What the log amounts to at some place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot<P> {
+    /// The place.
+    pub index: u64,
+    /// The running hash there.
+    pub hash: RunningHash,
+    /// The configuration in force there.
+    pub config: Config<P>,
+    /// Where it stands.
+    pub config_index: u64,
+    /// The exactly-once table.
+    pub applied: crate::Applied,
+}
+
+/// A part of a [`Snapshot`], which may be too long for one message.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SnapshotPiece<P> {
+    /// Of which regime.
+    pub regime: Regime<P>,
+    /// See [`Snapshot`].
+    pub index: u64,
+    /// See [`Snapshot`].
+    pub hash: RunningHash,
+    /// See [`Snapshot`].
+    pub config: Config<P>,
+    /// See [`Snapshot`].
+    pub config_index: u64,
+    /// The floor of the exactly-once table.
+    pub floor: u64,
+    /// How many of its rows came before these.
+    pub at: u64,
+    /// The next rows.
+    pub rows: Vec<SessionRow>,
+    /// How many there are in all.
+    pub of: u64,
+}
+
+impl<P> LogMessage<P> {
+    /// Whether an honest log could have sent it: no length near the end of the number, no more entries than fit.
+    pub(super) fn is_sound(&self) -> bool {
+        let (lengths, entries): (Vec<u64>, usize) = match self {
+            Self::Prepare { ballot, config_index, decided, len, .. } => {
+                (vec![ballot.round, *config_index, *decided, *len], 0)
+            }
+            Self::Promise { ballot, decided, len, from, entries, .. } => {
+                (vec![ballot.round, *decided, *len, *from], entries.len())
+            }
+            Self::More { ballot, from } => (vec![ballot.round, *from], 0),
+            Self::Sync { ballot, start, from, entries, len, .. } => {
+                (vec![ballot.round, *start, *from, *len], entries.len())
+            }
+            Self::Accept { ballot, prev_len, entries, decided } => {
+                (vec![ballot.round, *prev_len, *decided], entries.len())
+            }
+            Self::Accepted { ballot, len } => (vec![ballot.round, *len], 0),
+            Self::Beat { ballot, len, decided, .. } => (vec![ballot.round, *len, *decided], 0),
+            Self::Ask { ballot, len, decided, .. } => (vec![ballot.round, *len, *decided], 0),
+            Self::Nack { promised } => (vec![promised.round, promised.regime.number], 0),
+            Self::Stale { decided } => (vec![*decided], 0),
+            Self::Fetch { regime, from, .. } => (vec![regime.number, *from], 0),
+            Self::Learn { regime, from, entries, decided, .. } => (vec![regime.number, *from, *decided], entries.len()),
+            Self::Snapshot(piece) => (vec![piece.index, piece.at, piece.of], piece.rows.len().min(MESSAGE_ENTRIES)),
+            Self::Status { regime, decided, .. } => (vec![regime.number, *decided], 0),
+            Self::Leaving => (vec![], 0),
+        };
+        lengths.iter().all(|len| *len < NUMBER_MAX) && entries <= MESSAGE_ENTRIES
+    }
+}

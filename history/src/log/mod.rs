@@ -1,0 +1,564 @@
+//! The confirmed log: Paxos over the whole log, led by whomever the election names and never trusting it.
+//!
+//! # The story
+//!
+//! A [`Log`] is one sequence of [`Entry`] that all members share. The elected leader *prepares*: it takes a ballot above
+//! every one it has seen and asks the voters to promise that nothing lower will be accepted. Each promise brings what the
+//! promiser's log has beyond the leader's, so a leader may be elected whatever its own log lacks. When the promises are
+//! a quorum of each configuration that may be in force, the greatest log among them, by (ballot, length), is the
+//! leader's: it has *established* it. It *syncs* the voters, each of which takes the whole log over at once, and from then
+//! on appends: *accept* and *accepted*. What a quorum has on disk is *decided*. Nothing that was decided can be missing
+//! from a log established later, because each quorum shares a voter with each other, and that voter's promise brings it.
+//!
+//! Who votes is an entry itself, a [`Config`], in force for what comes after it. It may be carried by exactly half of
+//! the voters before, if the tie-breaker that they name is among them; so a group shrinks with its members, down to one.
+//! A quorum of *each* configuration that is live in the established log has promised, or two halves might not meet.
+//!
+//! # Data flow
+//!
+//! ```text
+//!            handle_message ─▶ acceptor ── Op ──▶ disk ── poll_write ─▶
+//!   leader: lead_entries ────▶   │ tail           │ handle_written
+//!                                ▼ decided        ▼
+//!            Learn ───────────▶ chain         what waited: Promise, Accepted, own vote ── poll_transmit ─▶
+//!                                │
+//!                                ▼ poll_event: Decided, in order
+//! ```
+//!
+//! The *tail* is what this peer accepted and does not know to be decided; the *chain* is what is decided. Nothing that
+//! rests on a write leaves before the write is durable. A `Learn` fills the chain and never an acceptor's state.
+//!
+//! # Invariants
+//!
+//! 1. Any two members of a regime agree on every place that both have decided.
+//! 2. What is promised and accepted never goes back within a regime, across crashes too; the chain only grows, save when
+//!    a lesser regime gives way to a greater.
+//! 3. A ballot has one leader, and logs accepted under the same ballot are prefixes of each other.
+//! 4. What a quorum ever acknowledged is in every log established later in the regime.
+//! 5. No ballot, no promise and no acknowledgement leaves before what it says is on disk.
+//! 6. At most one configuration is proposed that is not decided.
+
+mod acceptor;
+mod catch_up;
+mod chain;
+mod config_change;
+mod durable;
+mod entry;
+mod leader;
+mod limits;
+mod members;
+mod message;
+mod output;
+mod quorum;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::{Applied, Ballot, Index, Regime, Say, Verdict};
+use acceptor::{Acceptor, SyncPiece, Theirs};
+use catch_up::{Fetching, Gathering, Learnt, Switch};
+use chain::Chain;
+use durable::Disk;
+use leader::{Asked, Leading, Preparing, PromisePiece};
+use members::Members;
+
+pub use durable::{Durable, Op, Write};
+pub use entry::{Config, Entry, Fork, Peer, RunningHash};
+pub use limits::{LogConfig, MESSAGE_BYTES, MESSAGE_ENTRIES, VOTERS_MAX};
+pub use members::Loss;
+pub use message::{Entries, LogMessage, Snapshot, SnapshotPiece};
+pub use output::{Alarm, LogEvent, LogTransmit, Read};
+
+/// One member's part in the confirmed log.
+///
+/// # Driving it
+///
+/// After each `handle_*` take all there is from [`poll_write`](Self::poll_write), [`poll_transmit`](Self::poll_transmit),
+/// [`poll_event`](Self::poll_event) and, with a store, [`poll_read`](Self::poll_read); then wait for the next input or
+/// until [`poll_timeout`](Self::poll_timeout). More inputs before the next poll make larger batches. Whoever has no
+/// disk calls [`handle_written`](Self::handle_written) with each ticket at once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Log<P> {
+    me: P,
+    config: LogConfig,
+    /// The time of the last input.
+    now: Instant,
+    members: Members<P>,
+    /// Whom the election names.
+    leader: Option<P>,
+    /// The greatest round seen.
+    round: u64,
+    chain: Chain<P>,
+    acceptor: Acceptor<P>,
+    applied: Applied,
+    role: Role<P>,
+    /// After an alarm this peer does not lead until it is elected anew.
+    stopped: bool,
+    /// When to prepare again after a refusal.
+    retry_at: Option<Instant>,
+    disk: Disk<P, Gated<P>>,
+    /// When a leader may be asked for a sync again.
+    asked: Option<Instant>,
+    fetching: Option<Fetching<P>>,
+    switch: Option<Switch<P>>,
+    gathering: Option<Gathering<P>>,
+    snapshot: Option<Snapshot<P>>,
+    unsnapshot_bytes: usize,
+    quorum: Option<(bool, Vec<P>)>,
+    leaving: Option<Leaving>,
+    /// The exactly-once table after the whole log, decided or not, while this peer leads.
+    proposed: Option<Applied>,
+    /// The acknowledgement to send next: a greater length replaces a lesser.
+    ack: Option<(P, Ballot<P>, u64)>,
+    reads: VecDeque<Read<P>>,
+    transmits: VecDeque<LogTransmit<P>>,
+    events: VecDeque<LogEvent<P>>,
+}
+
+/// What this peer does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Role<P> {
+    Following,
+    Preparing(Preparing<P>),
+    Leading(Leading<P>),
+}
+
+/// What waits for the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Gated<P> {
+    Send(P, LogMessage<P>),
+    Accepted(P, Ballot<P>, u64),
+    OwnPromise(Ballot<P>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Leaving {
+    until: Instant,
+    next_ask: Instant,
+    told: bool,
+}
+
+impl<P: Peer> Log<P> {
+    /// The log of a newcomer: empty, of no regime, until somebody tells it more.
+    pub fn new(me: P, config: LogConfig, now: Instant) -> Self {
+        Self {
+            me,
+            config,
+            now,
+            members: Members::new(),
+            leader: None,
+            round: 0,
+            chain: Chain::new(),
+            acceptor: Acceptor::new(),
+            applied: Applied::default(),
+            role: Role::Following,
+            stopped: false,
+            retry_at: None,
+            disk: Disk::new(),
+            asked: None,
+            fetching: None,
+            switch: None,
+            gathering: None,
+            snapshot: None,
+            unsnapshot_bytes: 0,
+            quorum: None,
+            leaving: None,
+            proposed: None,
+            ack: None,
+            reads: VecDeque::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// The log of a group's founder: it begins with a configuration of the founder alone, decided by being founded.
+    pub fn found(me: P, config: LogConfig, now: Instant) -> Self {
+        let mut log = Self::new(me, config, now);
+        let regime = Regime::founded(me);
+        log.chain.regime = Some(regime);
+        log.disk.write(Op::Regime(regime));
+        let first = Config { voters: vec![me], tie_breaker: me, fork: None };
+        log.append(vec![Arc::new(Entry::Config(first))]);
+        log.disk.write(Op::Decided(1));
+        log.decide_to(1);
+        log
+    }
+
+    /// The log of a member that comes back with what was on its disk. Decided entries are told again from the start.
+    pub fn restore(me: P, config: LogConfig, durable: Durable<P>, now: Instant) -> Self {
+        let mut log = Self::new(me, config, now);
+        let Durable { promised, accepted, regime, decided, base, entries, fork, aside, start, .. } = durable;
+        if let Some(start) = start {
+            log.chain = Chain::from_snapshot(regime, &start);
+            log.applied = start.applied.clone();
+            log.events.extend(Index::new(start.index).map(|index| LogEvent::Skipped { index }));
+            log.snapshot = Some(*start);
+        }
+        log.chain.regime = regime;
+        log.acceptor.promised = promised;
+        log.acceptor.accepted = accepted;
+        log.acceptor.fork = base;
+        log.round = promised.map_or(0, |ballot| ballot.round);
+        for entry in entries {
+            log.acceptor.push(entry);
+        }
+        match fork {
+            None => log.decide_to(decided),
+            Some(fork) => {
+                log.decide_to(log.acceptor.len());
+                log.acceptor.aligned = false;
+                log.acceptor.fork = fork;
+                for entry in aside {
+                    log.acceptor.push(entry);
+                }
+            }
+        }
+        log.review_snapshot();
+        log
+    }
+
+    /// Whom the election follows; oneself, if elected.
+    pub fn handle_leader(&mut self, leader: Option<P>, now: Instant) {
+        self.step(now, |log| {
+            log.leader = leader;
+            log.stopped = false;
+            log.retry_at = None;
+            if leader != Some(log.me) {
+                log.role = Role::Following;
+            }
+        });
+    }
+
+    /// A peer can be reached: they compare what they have decided.
+    pub fn handle_reachable(&mut self, peer: P, now: Instant) {
+        self.step(now, |log| {
+            if peer != log.me {
+                log.members.reach(peer, now);
+                log.send_status(peer);
+            }
+        });
+    }
+
+    /// A peer can no longer be reached. May be called again when more is known of why.
+    pub fn handle_unreachable(&mut self, peer: P, loss: Loss, now: Instant) {
+        self.step(now, |log| log.members.lose(peer, loss, now));
+    }
+
+    /// The members, the highest-ranked first, this peer among them.
+    pub fn handle_members(&mut self, ranked: &[P], now: Instant) {
+        self.step(now, |log| log.members.rank(ranked));
+    }
+
+    /// A message came.
+    pub fn handle_message(&mut self, from: P, message: LogMessage<P>, now: Instant) {
+        self.step(now, |log| {
+            if from != log.me && message.is_sound() {
+                log.receive(from, message);
+            }
+        });
+    }
+
+    /// All up to the write with this ticket would survive a crash.
+    pub fn handle_written(&mut self, ticket: u64, now: Instant) {
+        self.step(now, |log| {
+            log.disk.written(ticket);
+            while let Some(thing) = log.disk.pop_ready() {
+                log.let_out(thing);
+            }
+        });
+    }
+
+    /// What was asked for by [`poll_read`](Self::poll_read): entries after `read.from`, no more than [`MESSAGE_BYTES`] and
+    /// [`MESSAGE_ENTRIES`] of them, read after all writes that were polled before it.
+    pub fn handle_read(&mut self, read: Read<P>, entries: Entries<P>, now: Instant) {
+        self.step(now, |log| log.send_read(read, entries));
+    }
+
+    /// The time is `now`. Early, this changes nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.step(now, |_| {});
+    }
+
+    /// Puts a line at the end of the log. Returns whether this peer leads, has room, and the line is the next of its
+    /// session there; if not, nothing has changed.
+    pub fn propose(&mut self, say: &Say) -> bool {
+        if !self.has_room() {
+            return false;
+        }
+        if self.proposed.is_none() {
+            let mut table = self.applied.clone();
+            for (at, entry) in (self.acceptor.fork + 1..).zip(&self.acceptor.tail) {
+                if let Entry::Line(say) = &**entry {
+                    table.apply(say, at);
+                }
+            }
+            self.proposed = Some(table);
+        }
+        let index = self.acceptor.len() + 1;
+        let is_next = self.proposed.as_mut().is_some_and(|table| table.apply(say, index) == Verdict::Applied);
+        is_next && self.lead_entries(vec![Arc::new(Entry::Line(say.clone()))])
+    }
+
+    /// Puts a note at the end of the log. Returns whether this peer leads and has room.
+    pub fn note(&mut self, tag: u16, body: Bytes) -> bool {
+        self.has_room() && self.lead_entries(vec![Arc::new(Entry::Note { tag, body })])
+    }
+
+    /// A person's word that the voters which cannot be reached, exactly `lost`, are dead: the reachable members go on
+    /// without them, in a new regime. Only at the elected leader. Returns whether it began.
+    pub fn takeover(&mut self, lost: &[P], now: Instant) -> bool {
+        let mut missing: Vec<P> = self.live_voters().into_iter().collect();
+        missing.retain(|voter| *voter != self.me && !self.members.is_reachable(*voter));
+        let mut lost = lost.to_vec();
+        lost.sort_unstable();
+        let may = self.leader == Some(self.me) && !missing.is_empty() && missing == lost;
+        if may {
+            self.step(now, |log| log.become_preparing(Some(log.takeover_until())));
+        }
+        may
+    }
+
+    /// This peer wants to leave; [`LogEvent::Left`] says when it may, in 2 s at most.
+    pub fn leave(&mut self, now: Instant) {
+        self.step(now, |log| {
+            let until = log.leave_until();
+            log.leaving.get_or_insert(Leaving { until, next_ask: now, told: false });
+        });
+    }
+
+    /// The next batch for the disk.
+    pub fn poll_write(&mut self) -> Option<Write<P>> {
+        self.disk.poll()
+    }
+
+    /// The next message to send, in the order to send them.
+    pub fn poll_transmit(&mut self) -> Option<LogTransmit<P>> {
+        if self.transmits.is_empty() {
+            if let Some((to, ballot, len)) = self.ack.take() {
+                self.send(to, LogMessage::Accepted { ballot, len });
+            }
+            self.flush_leader();
+        }
+        self.transmits.pop_front()
+    }
+
+    /// The next event, in the order they happened.
+    pub fn poll_event(&mut self) -> Option<LogEvent<P>> {
+        self.events.pop_front()
+    }
+
+    /// What to read from the store, and hand to [`handle_read`](Self::handle_read).
+    pub fn poll_read(&mut self) -> Option<Read<P>> {
+        self.reads.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) next has something to do.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let beat = match &self.role {
+            Role::Following => None,
+            Role::Preparing(preparing) => Some(preparing.next_beat),
+            Role::Leading(leading) => Some(leading.next_beat),
+        };
+        let leaving = self.leaving.as_ref().filter(|leaving| !leaving.told);
+        let leaving = leaving.map(|leaving| leaving.next_ask.min(leaving.until));
+        let next = [beat, self.review_at(), self.retry_at, leaving].into_iter().flatten().min();
+        next.map(|at| at.max(self.now))
+    }
+
+    /// How many places are decided here.
+    pub fn decided(&self) -> u64 {
+        self.chain.decided()
+    }
+
+    /// How many entries this peer has accepted, decided or not.
+    pub fn accepted_len(&self) -> u64 {
+        self.acceptor.len()
+    }
+
+    /// What this peer promised last.
+    pub fn promised(&self) -> Option<Ballot<P>> {
+        self.acceptor.promised
+    }
+
+    /// Under which ballot its log was accepted.
+    pub fn accepted(&self) -> Option<Ballot<P>> {
+        self.acceptor.accepted
+    }
+
+    /// The ballot under which this peer leads: the fencing token for what a leader does.
+    pub fn established(&self) -> Option<Ballot<P>> {
+        match &self.role {
+            Role::Leading(leading) => Some(leading.ballot),
+            _ => None,
+        }
+    }
+
+    /// The regime of what is decided here.
+    pub fn regime(&self) -> Option<Regime<P>> {
+        self.chain.regime
+    }
+
+    /// The running hash over all that is decided here.
+    pub fn hash(&self) -> RunningHash {
+        self.chain.hash()
+    }
+
+    /// The running hash at a place, if it is still in memory.
+    pub fn hash_at(&self, len: u64) -> Option<RunningHash> {
+        self.chain.hash_at(len)
+    }
+
+    /// A decided entry, if it is still in memory.
+    pub fn get(&self, index: Index) -> Option<&Arc<Entry<P>>> {
+        self.chain.get(index.number())
+    }
+
+    /// The accepted entry at a place, decided or not, if it is in memory.
+    pub fn accepted_entry(&self, index: Index) -> Option<&Arc<Entry<P>>> {
+        let at = index.number();
+        if at <= self.acceptor.fork {
+            return self.chain.get(at);
+        }
+        let offset = usize::try_from(at - self.acceptor.fork - 1).ok()?;
+        self.acceptor.tail.get(offset)
+    }
+
+    /// The configuration in force, and where it stands.
+    pub fn config(&self) -> Option<(u64, &Config<P>)> {
+        self.chain.config_at(self.chain.decided())
+    }
+
+    /// The configurations proposed and not decided.
+    pub fn undecided_configs(&self) -> usize {
+        self.acceptor.configs.len()
+    }
+
+    /// The exactly-once table.
+    pub fn applied(&self) -> &Applied {
+        &self.applied
+    }
+
+    /// What is wanted most next, at a lead: the number of `session` that may be proposed next.
+    pub fn next_proposed(&self, session: crate::Session) -> u64 {
+        self.proposed.as_ref().unwrap_or(&self.applied).next(session)
+    }
+
+    /// Whether this peer leads and cannot take more until some of it is decided.
+    pub fn is_full(&self) -> bool {
+        self.established().is_some() && !self.has_room()
+    }
+
+    fn step(&mut self, now: Instant, input: impl FnOnce(&mut Self)) {
+        self.now = self.now.max(now);
+        input(self);
+        self.go_on();
+    }
+
+    /// Does what is due after any change.
+    fn go_on(&mut self) {
+        let elected = self.leader == Some(self.me) && !self.stopped;
+        let waits = self.retry_at.is_some_and(|at| self.now < at);
+        match &self.role {
+            Role::Following if elected && !waits => {
+                self.retry_at = None;
+                self.become_preparing(None);
+            }
+            Role::Preparing(preparing) if preparing.next_beat <= self.now => {
+                self.send_prepare();
+                self.try_establish();
+            }
+            _ => {}
+        }
+        self.review_voters();
+        self.go_on_leaving();
+        self.review_quorum();
+        self.review_snapshot();
+    }
+
+    fn receive(&mut self, from: P, message: LogMessage<P>) {
+        match message {
+            LogMessage::Prepare { ballot, config_index, decided, len, accepted } => {
+                self.on_prepare(from, Theirs { ballot, config_index, decided, len, accepted });
+            }
+            LogMessage::Promise { ballot, accepted, decided, len, from: at, entries } => {
+                self.on_promise(from, ballot, PromisePiece { accepted, decided, len, from: at, entries });
+            }
+            LogMessage::More { ballot, from: after } => self.on_more(from, ballot, after),
+            LogMessage::Sync { ballot, prior, start, hash, from: at, entries, len } => {
+                self.on_sync(from, SyncPiece { ballot, prior, start, hash, from: at, entries, len });
+            }
+            LogMessage::Accept { ballot, prev_len, entries, decided } => {
+                self.on_accept(from, ballot, prev_len, entries, decided);
+            }
+            LogMessage::Accepted { ballot, len } => self.on_accepted(from, ballot, len),
+            LogMessage::Beat { ballot, len, decided, sync } => self.on_beat(from, ballot, len, decided, sync),
+            LogMessage::Ask { ballot, accepted, len, decided, hash } => {
+                self.on_ask(from, ballot, Asked { accepted, len, decided, hash });
+            }
+            LogMessage::Nack { promised } => self.on_nack(promised),
+            LogMessage::Stale { decided } => self.on_stale(from, decided),
+            LogMessage::Fetch { regime, from: after, hash } => self.on_fetch(from, regime, after, hash),
+            LogMessage::Learn { regime, from: at, hash, entries, decided } => {
+                self.on_learn(from, Learnt { regime, from: at, hash, entries, decided });
+            }
+            LogMessage::Snapshot(piece) => self.on_snapshot(from, piece),
+            LogMessage::Status { regime, decided, hash } => self.on_status(from, regime, decided, hash),
+            LogMessage::Leaving => self.on_leaving(from),
+        }
+    }
+
+    /// Puts the next decided entry into the chain, and into state.
+    fn settle(&mut self, entry: Arc<Entry<P>>) {
+        self.chain.push(Arc::clone(&entry));
+        let decided = self.chain.decided();
+        self.unsnapshot_bytes += entry.weight();
+        self.disk.note_decided(decided);
+        let applies = match &*entry {
+            Entry::Line(say) => self.applied.apply(say, decided) == Verdict::Applied,
+            Entry::Config(_) => {
+                // Whoever restarts without knowing it needs the voters before it too, who may be gone.
+                self.disk.write_decided();
+                true
+            }
+            Entry::Note { .. } => true,
+        };
+        if let Some(index) = Index::new(decided) {
+            self.events.push_back(LogEvent::Decided { index, entry, applies });
+        }
+    }
+
+    fn alarm(&mut self, alarm: Alarm<P>) {
+        self.events.push_back(LogEvent::Alarm(alarm));
+    }
+
+    fn gate(&mut self, thing: Gated<P>) {
+        if let Some(thing) = self.disk.after_writes(thing) {
+            self.let_out(thing);
+        }
+    }
+
+    fn let_out(&mut self, thing: Gated<P>) {
+        match thing {
+            Gated::Send(to, message) => self.send(to, message),
+            Gated::Accepted(to, ballot, len) if to == self.me => self.on_accepted(to, ballot, len),
+            Gated::Accepted(to, ballot, len) => match self.ack {
+                Some((_, known, longest)) if (known, longest) >= (ballot, len) => {}
+                _ => self.ack = Some((to, ballot, len)),
+            },
+            Gated::OwnPromise(ballot) => self.on_own_promise(ballot),
+        }
+    }
+
+    fn send(&mut self, to: P, message: LogMessage<P>) {
+        self.send_all(vec![to], message);
+    }
+
+    fn send_all(&mut self, to: Vec<P>, message: LogMessage<P>) {
+        if !to.is_empty() {
+            self.transmits.push_back(LogTransmit { to, message });
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What comes out of a log.
+
+use std::sync::Arc;
+
+use super::entry::{Entry, RunningHash};
+use super::message::LogMessage;
+use crate::{Ballot, Index};
+
+/// A message to be sent, encoded once for all its receivers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogTransmit<P> {
+    /// To whom; at least one.
+    pub to: Vec<P>,
+    /// What.
+    pub message: LogMessage<P>,
+}
+
+/// Something the layer above wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LogEvent<P> {
+    /// This is the next decided entry. Each place comes once and in order, save after [`Undecided`](Self::Undecided) and
+    /// from the start again after a restart.
+    Decided {
+        /// Its place.
+        index: Index,
+        /// The entry.
+        entry: Arc<Entry<P>>,
+        /// Whether it counts: false for a line that was applied before, or whose session has expired.
+        applies: bool,
+    },
+    /// After a takeover that was wrong: the entries from here on lost their places, the last ones first.
+    Undecided {
+        /// The place.
+        index: Index,
+        /// What stood there.
+        entry: Arc<Entry<P>>,
+    },
+    /// Everything up to here is as a snapshot says; the entries themselves are not told.
+    Skipped {
+        /// The place.
+        index: Index,
+    },
+    /// Whether lines can be confirmed has changed, or who is missing while they cannot.
+    Quorum {
+        /// Whether more than half of the voters can be reached.
+        held: bool,
+        /// The voters that cannot.
+        missing: Vec<P>,
+    },
+    /// Something is wrong that must not be: somebody should look. This peer goes on only as far as that is safe.
+    Alarm(Alarm<P>),
+    /// This peer may say good-bye: it is no voter any more, or has waited for long enough.
+    Left,
+}
+
+/// What must not be, and is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Alarm<P> {
+    /// A leader's log would change what is decided here. It was refused.
+    DecidedWouldChange {
+        /// Under which ballot.
+        ballot: Ballot<P>,
+        /// How much is decided here.
+        decided: u64,
+    },
+    /// A peer has decided something else in the same regime.
+    Diverged {
+        /// Who.
+        peer: P,
+        /// At or before which place.
+        index: u64,
+    },
+}
+
+/// A wish to read decided entries that are no longer in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Read<P> {
+    /// For whom.
+    pub to: P,
+    /// What they come after.
+    pub from: u64,
+    /// The running hash there, as far as the asker knows.
+    pub hash: RunningHash,
+}

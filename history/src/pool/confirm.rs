@@ -1,0 +1,81 @@
+//! How lines leave a pool that feeds a log: by being confirmed, and in no other way.
+
+use std::time::Instant;
+
+use super::Pool;
+use super::lane::{Lane, Line};
+use super::limits::Limits;
+use super::message::Say;
+use crate::{Index, Session};
+
+impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
+    /// A pool whose lines leave by being confirmed.
+    pub(crate) fn confirmed(session: Session, limits: Limits, seed: u64, now: Instant) -> Self {
+        Self { is_confirmed: true, ..Self::new(session, limits, seed, now) }
+    }
+
+    /// A line has its place: it is shown if it was not, and leaves with all of its session before it.
+    pub(crate) fn confirm(&mut self, say: &Say, index: Index, now: Instant) {
+        let (session, number) = (say.id.session, say.id.number);
+        self.after = Some(index);
+        self.lamport = self.lamport.max(say.lamport);
+        if self.lanes.get(session).is_none() && !self.admit(session, Lane::starting_at(number, 0), now) {
+            return;
+        }
+        if self.lanes.next(session) == number {
+            self.lanes.push(Line { say: say.clone(), came: now });
+        }
+        self.pulls.advance(session, self.lanes.next(session), now);
+        self.behind.forget(session);
+        self.leave_below(session, number + 1, now);
+    }
+
+    /// All of a session below `next` is confirmed, and what of it was not here is not shown.
+    pub(crate) fn confirmed_below(&mut self, session: Session, next: u64, lamport: u64, now: Instant) {
+        self.leave_below(session, next, now);
+        if self.lanes.next(session) < next {
+            self.skip_confirmed(session, next, lamport, now);
+        }
+    }
+
+    /// A line lost its place. It is kept again, if the line after it is the oldest that is kept.
+    pub(crate) fn take_back(&mut self, say: &Say, now: Instant) {
+        self.lanes.put_back(Line { say: say.clone(), came: now });
+        self.touched.insert(say.id.session);
+    }
+
+    /// The sessions of which lines were shown since this was last asked.
+    pub(crate) fn take_shown(&mut self) -> Vec<Session> {
+        std::mem::take(&mut self.touched).into_iter().collect()
+    }
+
+    /// The sessions of which lines are kept.
+    pub(crate) fn with_lines(&self) -> Vec<Session> {
+        self.lanes.iter().filter(|(_, lane)| lane.len() > 0).map(|(session, _)| session).collect()
+    }
+
+    /// The line of `session` with this number, if it is kept and was shown.
+    pub(crate) fn shown_line(&self, session: Session, number: u64) -> Option<&Say> {
+        let lane = self.lanes.get(session)?;
+        let at = usize::try_from(number.checked_sub(lane.lo())?).ok()?;
+        lane.shown_line(at).map(|line| &line.say)
+    }
+
+    fn leave_below(&mut self, session: Session, next: u64, now: Instant) {
+        let left = self.counts.left;
+        while self.lanes.get(session).is_some_and(|lane| lane.len() > 0 && lane.lo() < next) {
+            self.let_go(session);
+        }
+        self.counts.left = left;
+        self.settle(session, now);
+    }
+
+    fn skip_confirmed(&mut self, session: Session, next: u64, lamport: u64, now: Instant) {
+        if self.lanes.get(session).is_some() {
+            self.lanes.close(session);
+        }
+        if self.admit(session, Lane::starting_at(next, lamport), now) {
+            self.settle(session, now);
+        }
+    }
+}
