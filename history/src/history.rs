@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::log::{Durable, Entry, Log, LogConfig, LogEvent, LogMessage, Loss, Peer, Write};
-use crate::pool::{Event, Limits, Message, Pool, SayError, Transmit};
+use crate::pool::{Baseline, Event, Limits, Message, Pool, SayError, Transmit};
 use crate::{Index, LogTransmit, MessageId, Say, Session};
 
 /// One member's history: what was said, shown at once, and then confirmed in one order.
@@ -38,6 +38,8 @@ pub enum HistoryEvent<P> {
         id: MessageId,
         /// The place.
         index: Index,
+        /// The line, if it is seen here for the first time: it was not [`Said`](Self::Said) before, and is to be shown now.
+        unseen: Option<Say>,
     },
     /// After a takeover that was wrong: this line waits for another place.
     Unconfirmed {
@@ -78,6 +80,29 @@ impl<P: Peer> History<P> {
         let mut history = Self { pool, log, ready: BTreeSet::new(), leads: false, events: Default::default() };
         history.pump(now);
         history
+    }
+
+    /// Founds a group's log: for a member of which [`join`](Self::join) knew nobody. Without effect where there is a log.
+    pub fn begin(&mut self, now: Instant) {
+        if self.log.regime().is_none() {
+            self.log.begin(now);
+            self.pump(now);
+        }
+    }
+
+    /// Takes up lines that were kept across a restart, and are not confirmed as far as was kept.
+    pub fn resume(&mut self, lines: Vec<Say>, now: Instant) {
+        let me = self.log.me();
+        for say in lines {
+            self.pool.handle_message(me, Message::Say(say), now);
+        }
+        self.pump(now);
+    }
+
+    /// Starts where another member's pool was: what is confirmed there counts as seen here.
+    pub fn adopt(&mut self, baseline: Baseline, now: Instant) {
+        self.pool.adopt(baseline, now);
+        self.pump(now);
     }
 
     /// Says a line. Fails if it is too long, or if too much of what was said here is not confirmed yet.
@@ -237,11 +262,19 @@ impl<P: Peer> History<P> {
     }
 
     fn confirm(&mut self, say: &Say, index: Index, now: Instant) {
-        self.pool.confirm(say, index, now);
+        // Whatever was shown until now was said, not confirmed.
         while let Some(event) = self.pool.poll_event() {
             self.events.push_back(HistoryEvent::Said(event));
         }
-        self.events.push_back(HistoryEvent::Confirmed { id: say.id, index });
+        self.pool.confirm(say, index, now);
+        let mut unseen = None;
+        while let Some(event) = self.pool.poll_event() {
+            match event {
+                Event::Shown(shown) if shown.id == say.id => unseen = Some(shown),
+                event => self.events.push_back(HistoryEvent::Said(event)),
+            }
+        }
+        self.events.push_back(HistoryEvent::Confirmed { id: say.id, index, unseen });
     }
 
     /// The leader proposes what its pool has shown, the earliest first.

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use history::MessageId;
+use history::{Index, MessageId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use transport::{Address, DialError, PeerId};
 
 use crate::config::ConfigError;
-use crate::event::{Leader, Member};
+use crate::event::{Leader, Member, Message};
 use crate::name::{Name, NameError};
 use crate::node::Node;
+use crate::store::OpenError;
 use crate::text::TextError;
 
 /// Why a member did not start. Nothing of it is left running.
@@ -41,6 +42,9 @@ pub enum StartError {
         /// Each address tried, and what became of it at last. An address without an error was reached.
         attempts: Vec<(Address, Option<DialError>)>,
     },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] OpenError),
     /// Another process runs with the identity of this one.
     #[error("another process runs with the same identity: end that one first")]
     IdInUse,
@@ -71,9 +75,80 @@ pub enum SayError {
     /// It is empty or too long.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// See [`BacklogFull`].
+    #[error(transparent)]
+    BacklogFull(#[from] BacklogFull),
     /// See [`Ended`].
     #[error(transparent)]
     Ended(#[from] Ended),
+}
+
+/// So much of what was said here waits to be confirmed that no more is taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("a thousand lines, or 1 MiB, wait to be confirmed: nothing was said; try again when there is a quorum")]
+pub struct BacklogFull;
+
+/// Why an entry was not appended.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum AppendError {
+    /// Longer than [`Node::MAX_ENTRY_BYTES`].
+    #[error("{0} bytes are too long for an entry: at most {max}", max = Node::MAX_ENTRY_BYTES)]
+    TooLong(usize),
+    /// See [`BacklogFull`].
+    #[error(transparent)]
+    BacklogFull(#[from] BacklogFull),
+    /// See [`Ended`]. The entry may be confirmed later, if somebody else has it.
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// Why the history could not be looked up.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum HistoryError {
+    /// What was searched for has no word, or too many.
+    #[error("{0}")]
+    Words(String),
+    /// The disk did not give it.
+    #[error("the history cannot be read: {0}")]
+    Disk(String),
+    /// See [`Ended`].
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// Why nothing was taken over.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum TakeoverError {
+    /// There is a quorum.
+    #[error("there is nothing to take over: messages can be confirmed")]
+    Held,
+    /// Only the leader can.
+    #[error("only the leader can take over{}", .0.as_ref().map_or_else(String::new, |name| format!(": ask {}", name.as_str())))]
+    NotLeader(Option<Name>),
+    /// Exactly the voters that cannot be reached must be named.
+    #[error("exactly the voters that cannot be reached must be named: {}", names(.0))]
+    Others(Vec<Name>),
+    /// See [`Ended`].
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// A line of the history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Line {
+    /// Its place; `None` while it is not confirmed.
+    pub index: Option<Index>,
+    /// What was said.
+    pub message: Message,
+}
+
+/// Some lines of the history, in their order: unconfirmed ones last.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Page {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// Whether there are more than were asked for.
+    pub more: bool,
 }
 
 /// Why a private message was not sent.
@@ -145,6 +220,14 @@ pub struct Status {
     pub epoch: u64,
     /// How many members it can reach, itself included.
     pub members: usize,
+    /// How many places of the history are confirmed here.
+    pub confirmed: u64,
+    /// How many lines wait to be confirmed.
+    pub unconfirmed: usize,
+    /// Whether lines can be confirmed.
+    pub quorum: bool,
+    /// The voters that cannot be reached.
+    pub missing: Vec<Name>,
 }
 
 /// How one member is reached.
@@ -167,6 +250,10 @@ pub struct Row {
     pub name: Name,
     /// Whether it is linked to each of [`Status::mesh`], in that order.
     pub linked: Vec<bool>,
+}
+
+fn names(names: &[Name]) -> String {
+    names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// What became of each address, for the one line that a person reads.

@@ -1,6 +1,7 @@
 //! What a member is told when it starts.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -27,6 +28,9 @@ pub struct Config {
     pub priority: u16,
     /// How long to look for somebody to join.
     pub join_timeout: Duration,
+    /// Where identity and history are kept, so that a member that is started again is the same one. `None`: in memory, and every
+    /// run is a new member.
+    pub data_dir: Option<PathBuf>,
     /// Allows an address other than loopback although nothing is encrypted and nobody authenticated.
     pub insecure: bool,
     /// How often a leader, and every link, proves that it lives.
@@ -63,6 +67,7 @@ impl Config {
             group: "default".into(),
             priority: 0,
             join_timeout: Duration::from_secs(10),
+            data_dir: None,
             insecure: false,
             heartbeat: Duration::from_millis(250),
             timeout: Duration::from_secs(1),

@@ -13,14 +13,18 @@ use async_channel::Receiver;
 use futures::channel::oneshot;
 use futures::future::{Either, pending, select};
 use futures::{FutureExt, StreamExt, select_biased};
-use history::MessageId;
+use bytes::Bytes;
+use history::{Index, MessageId};
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
-use crate::api::{Delivery, Link, Members, MsgError, NameRefusal, RequestError, Row, StartError, Status};
+use crate::api::{
+    AppendError, BacklogFull, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page, RequestError, Row, StartError,
+    Status, TakeoverError,
+};
 use crate::casts::Casts;
 use crate::config::Config;
-use crate::event::{ByeReason, Event, Leader, Member};
-use crate::group::{Group, Now, Outgoing, Output};
+use crate::event::{ByeReason, Entry, Event, Leader, Member};
+use crate::group::{Group, HistoryQuery, Now, Outgoing, Output};
 use crate::mailbox::Outbox;
 use crate::name::Name;
 use crate::node::now;
@@ -41,6 +45,11 @@ pub(crate) enum Command {
     Members(oneshot::Sender<Result<Members, RequestError>>),
     Leader(oneshot::Sender<Option<Leader>>),
     Status(oneshot::Sender<Status>),
+    Append { kind: u16, bytes: Bytes, reply: oneshot::Sender<Result<Index, AppendError>> },
+    History { query: HistoryQuery, reply: oneshot::Sender<Result<Page, HistoryError>> },
+    Entries { from: Index, most: usize, reply: oneshot::Sender<Result<Vec<Entry>, HistoryError>> },
+    Applied { index: Index, reply: oneshot::Sender<()> },
+    Takeover { lost: Vec<String>, reply: oneshot::Sender<Result<(), TakeoverError>> },
     Leave(oneshot::Sender<()>),
 }
 
@@ -48,7 +57,7 @@ pub(crate) enum Command {
 #[derive(Debug)]
 pub(crate) struct Saying {
     pub(crate) text: String,
-    pub(crate) reply: oneshot::Sender<MessageId>,
+    pub(crate) reply: oneshot::Sender<Result<MessageId, BacklogFull>>,
 }
 
 /// What has come.
@@ -133,6 +142,10 @@ pub(crate) struct Driver {
     events: Vec<Event>,
     deliveries: BTreeMap<MessageId, oneshot::Sender<Result<Delivery, MsgError>>>,
     requests: BTreeMap<u64, oneshot::Sender<Result<Members, RequestError>>>,
+    /// Who waits for an entry of this member to be confirmed.
+    appends: BTreeMap<MessageId, oneshot::Sender<Result<Index, AppendError>>>,
+    /// Who waits until so much of the history is confirmed here.
+    reads: BTreeMap<Index, Vec<oneshot::Sender<()>>>,
     next_request: u64,
     leaving: Vec<oneshot::Sender<()>>,
     /// The owner is gone: nothing comes from there any longer.
@@ -165,6 +178,8 @@ impl Driver {
             events: Vec::new(),
             deliveries: BTreeMap::new(),
             requests: BTreeMap::new(),
+            appends: BTreeMap::new(),
+            reads: BTreeMap::new(),
             next_request: 0,
             leaving: Vec::new(),
             abandoned: false,
@@ -226,7 +241,7 @@ impl Driver {
             taken += 1;
         }
         while taken < 2 * BATCH
-            && !self.mesh.is_congested()
+            && self.may_say()
             && let Ok(line) = self.lines.try_recv()
         {
             self.handle(Input::Saying(line), now);
@@ -245,12 +260,19 @@ impl Driver {
         now.saturating_duration_since(since) >= self.patience
     }
 
+    /// Whether lines are taken: not while links are behind, and with a quorum not while too many wait to be confirmed.
+    /// Without one they are refused, for nobody knows how long it would take.
+    fn may_say(&self) -> bool {
+        !self.mesh.is_congested() && (self.group.has_room() || !self.group.has_quorum())
+    }
+
     /// Waits for whatever comes first.
     async fn wait(&mut self) -> Input {
         let reads = self.may_read(Instant::now());
         let due = self.group.poll_timeout();
         let resume = self.full_since.filter(|_| !reads).map(|since| since + self.patience);
         self.alarm.set(due.into_iter().chain(resume).min());
+        let may_say = self.may_say();
         let links = &mut self.links;
         let mut event = if reads { links.next().left_future() } else { pending().right_future() }.fuse();
         let mut room = pin!(if reads { Either::Left(pending()) } else { Either::Right(self.outbox.room()) }.fuse());
@@ -262,7 +284,8 @@ impl Driver {
                 self.mesh.uncongested().await;
                 Input::Wake
             } else {
-                let line = pin!(self.lines.recv());
+                let line = async { if may_say { self.lines.recv().await } else { pending().await } };
+                let line = pin!(line);
                 match select(line, pin!(self.casts.filled())).await {
                     Either::Left((line, _)) => line.map_or(Input::Abandoned, Input::Saying),
                     Either::Right(_) => Input::Wake,
@@ -293,7 +316,6 @@ impl Driver {
             Input::Command(command) => self.handle_command(command, now),
             Input::Saying(Saying { text, reply }) => {
                 let _ = reply.send(self.group.say(text, now));
-                self.carry_out();
             }
             Input::Wake => self.alarm.due = None,
             Input::Abandoned => {
@@ -336,6 +358,15 @@ impl Driver {
             Command::Status(reply) => {
                 let _ = reply.send(self.status());
             }
+            Command::Append { kind, bytes, reply } => match self.group.append(kind, bytes, now) {
+                Ok(id) => drop(self.appends.insert(id, reply)),
+                Err(full) => drop(reply.send(Err(full.into()))),
+            },
+            Command::History { query, reply } => drop(reply.send(Ok(self.group.lines(&query)))),
+            Command::Entries { from, most, reply } => drop(reply.send(Ok(self.group.entries(from, most)))),
+            Command::Applied { index, reply } if self.group.confirmed() >= index.number() => drop(reply.send(())),
+            Command::Applied { index, reply } => self.reads.entry(index).or_default().push(reply),
+            Command::Takeover { lost, reply } => drop(reply.send(self.group.takeover(&lost, now))),
             Command::Leave(reply) => {
                 self.leaving.push(reply);
                 self.group.leave(now);
@@ -362,6 +393,10 @@ impl Driver {
             leader: self.group.leader().cloned(),
             epoch: self.group.epoch(),
             members: members.len(),
+            confirmed: self.group.confirmed(),
+            unconfirmed: self.group.unconfirmed(),
+            quorum: self.group.has_quorum(),
+            missing: self.group.missing_voters(),
         }
     }
 
@@ -374,7 +409,9 @@ impl Driver {
         while let Some(output) = self.group.poll_output() {
             match output {
                 Output::Send(to, message) => self.send(&to, &message),
-                Output::Event(event) => self.events.push(event),
+                Output::Event(event) => self.tell(event),
+                // Only with a disk.
+                Output::Write(_) | Output::Read(_) | Output::Keep(_) | Output::Forget(_) => {}
                 Output::Dial { peer, address, eager } => self.mesh.add_member(peer, address, eager),
                 Output::Admitted(members) => self.resolve_start(Ok(members)),
                 Output::Refused(reason) => self.fail(|name, _| refused(name, reason)),
@@ -393,6 +430,24 @@ impl Driver {
             }
         }
         self.outbox.push(&mut self.events);
+        self.answer_reads();
+    }
+
+    fn tell(&mut self, event: Event) {
+        if let Event::Entry(entry) = &event
+            && let Some(reply) = self.appends.remove(&entry.id)
+        {
+            let _ = reply.send(Ok(entry.index));
+        }
+        self.events.push(event);
+    }
+
+    /// Those that wait until so much is confirmed here.
+    fn answer_reads(&mut self) {
+        let confirmed = self.group.confirmed();
+        while let Some(first) = self.reads.first_entry().filter(|first| first.key().number() <= confirmed) {
+            first.remove().into_iter().for_each(|reply| _ = reply.send(()));
+        }
     }
 
     fn send(&self, to: &[PeerId], message: &Outgoing) {

@@ -1,7 +1,7 @@
 //! What a member hears of its group.
 
 use bytes::Bytes;
-use history::MessageId;
+use history::{Index, MessageId};
 use transport::{Address, PeerId};
 
 use crate::name::Name;
@@ -45,6 +45,37 @@ pub enum Event {
     Leader(Option<Leader>),
     /// Something was said to everyone; by oneself too. Once per message.
     Message(Message),
+    /// This message has its place in everyone's history now.
+    Confirmed {
+        /// Which message.
+        id: MessageId,
+        /// Its place.
+        index: Index,
+    },
+    /// After a wrong takeover this message, or entry, lost its place and waits for another: the only event that takes a
+    /// confirmation back.
+    Unconfirmed {
+        /// Which.
+        id: MessageId,
+        /// The place it had.
+        was: Index,
+    },
+    /// A program's own entry is confirmed: in the same order at every member, each once.
+    Entry(Entry),
+    /// Whether messages can be confirmed has changed, or who is missing while they cannot.
+    Quorum {
+        /// Whether more than half of the voters can be reached.
+        held: bool,
+        /// The voters that cannot.
+        missing: Vec<Name>,
+    },
+    /// The disk takes nothing any more, or takes it again.
+    Disk {
+        /// Why it takes nothing; `None`: it does again.
+        trouble: Option<String>,
+    },
+    /// The history is not as it must be: somebody should look.
+    Alarm(String),
     /// Something was said to this member alone.
     Private(Private),
     /// Bytes that a member cast.
@@ -74,6 +105,7 @@ impl Event {
         match self {
             Self::Message(message) => message.text.len(),
             Self::Private(private) => private.text.len(),
+            Self::Entry(entry) => entry.bytes.len(),
             Self::Cast { bytes, .. } => bytes.len(),
             _ => 0,
         }
@@ -154,6 +186,23 @@ pub struct Message {
     pub text: String,
     /// When, by the author's clock.
     pub sent_at: Timestamp,
+    /// Whether it was said before this member joined, or before it last ended.
+    pub earlier: bool,
+}
+
+/// A program's own entry in the history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Its place.
+    pub index: Index,
+    /// Unique for ever.
+    pub id: MessageId,
+    /// Who appended it.
+    pub from: PeerId,
+    /// The program's word for what it is.
+    pub kind: u16,
+    /// What was appended.
+    pub bytes: Bytes,
 }
 
 /// Something said to one member alone.

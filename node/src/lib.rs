@@ -54,13 +54,16 @@ mod timestamp;
 mod wire;
 
 pub use api::{
-    CastError, Delivery, Ended, Link, Members, MsgError, NameRefusal, RequestError, Row, SayError, StartError, Status,
+    AppendError, BacklogFull, CastError, Delivery, Ended, HistoryError, Line, Link, Members, MsgError, NameRefusal, Page,
+    RequestError, Row, SayError, StartError, Status, TakeoverError,
 };
 pub use config::{Config, ConfigError};
-pub use event::{ByeReason, Event, Leader, LeftReason, Member, Message, Private, Via};
-pub use history::MessageId;
+pub use event::{ByeReason, Entry, Event, Leader, LeftReason, Member, Message, Private, Via};
+pub use group::HistoryQuery;
+pub use history::{Index, MessageId};
 pub use mailbox::Events;
 pub use name::{Name, NameError};
 pub use node::Node;
+pub use store::{Aside, OpenError};
 pub use timestamp::Timestamp;
 pub use transport::{Address, PeerId, runtime};

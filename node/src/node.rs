@@ -6,22 +6,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_channel::Sender;
 use bytes::Bytes;
 use futures::channel::oneshot;
-use history::MessageId;
+use history::{Index, MessageId};
 use transport::{Address, Incarnation, Mesh, PeerId, runtime};
 use uuid::Uuid;
 
-use crate::api::{CastError, Delivery, Ended, Members, MsgError, RequestError, SayError, StartError, Status};
+use crate::api::{
+    AppendError, CastError, Delivery, Ended, HistoryError, Members, MsgError, Page, RequestError, SayError, StartError, Status,
+    TakeoverError,
+};
 use crate::casts::Casts;
 use crate::config::Config;
 use crate::driver::{Command, Driver, Ends, Saying};
-use crate::event::{Leader, Member};
-use crate::group::{Group, Now, Settings};
+use crate::event::{Entry, Leader, Member};
+use crate::group::{Group, HistoryQuery, Now, Settings};
 use crate::mailbox::{Events, mailbox};
 use crate::name::Name;
 use crate::text;
 
 /// How many lines may wait to be said before `say` waits.
 const LINE_QUEUE: usize = 1024;
+
+/// How many entries are given at once.
+const MOST_ENTRIES: usize = 10_000;
 
 /// How many commands may wait before their callers do.
 const COMMAND_QUEUE: usize = 256;
@@ -49,6 +55,9 @@ impl Node {
     /// The most bytes that can be cast at once.
     pub const MAX_CAST_BYTES: usize = text::MAX_TEXT_BYTES;
 
+    /// The most bytes of one entry of a program's own.
+    pub const MAX_ENTRY_BYTES: usize = text::MAX_TEXT_BYTES;
+
     /// Starts a member. Resolves when it is admitted to the group, or leads one of its own. Dropping the future abandons
     /// the attempt.
     ///
@@ -72,6 +81,7 @@ impl Node {
             timeout: config.timeout,
             sessions: [Uuid::now_v7(), Uuid::now_v7()],
             seed: rand::random(),
+            disk: None,
         };
         let mind = Group::new(settings, now());
         for address in leaders {
@@ -120,17 +130,72 @@ impl Node {
 
     /// Says something to everyone: at once to all that can be reached, and to those that cannot as soon as they can be.
     ///
-    /// Resolves when it is on its way. While some member's queue is full it waits for that, for `timeout` at most.
+    /// Resolves when it is on its way; [`Event::Confirmed`](crate::Event::Confirmed) follows when it has its place. While some member's queue is
+    /// full it waits for that, for `timeout` at most; while a thousand of one's own lines, or 1 MiB, wait to be confirmed, for those.
     ///
     /// # Errors
     ///
-    /// The text is empty or longer than 65,535 bytes, or the member has left. Nobody heard any of it.
+    /// The text is empty or longer than 65,535 bytes, the member has left, or there is no quorum and that many wait already.
+    /// Nobody heard any of it.
     pub async fn say(&self, text: &str) -> Result<MessageId, SayError> {
         text::check(text)?;
         let (reply, said) = oneshot::channel();
         let line = Saying { text: text.to_owned(), reply };
         self.saying.send(line).await.map_err(|_| Ended)?;
-        Ok(said.await.map_err(|_| Ended)?)
+        Ok(said.await.map_err(|_| Ended)??)
+    }
+
+    /// Appends an entry of the program's own to the group's history: bytes, and a word of its own for what they are. Resolves to its
+    /// place when it is confirmed, however long that takes; every member is told of it ([`Event::Entry`](crate::Event::Entry)), in the
+    /// same order and once. Dropping the future leaves the entry on its way.
+    ///
+    /// # Errors
+    ///
+    /// It is too long, too many wait to be confirmed, or the member has left.
+    pub async fn append(&self, kind: u16, bytes: Bytes) -> Result<Index, AppendError> {
+        if bytes.len() > Self::MAX_ENTRY_BYTES {
+            return Err(AppendError::TooLong(bytes.len()));
+        }
+        self.ask(|reply| Command::Append { kind, bytes, reply }).await?
+    }
+
+    /// Lines of the history.
+    ///
+    /// # Errors
+    ///
+    /// What is searched for has no word, the disk does not give it, or the member has left.
+    pub async fn history(&self, query: HistoryQuery) -> Result<Page, HistoryError> {
+        self.ask(|reply| Command::History { query, reply }).await?
+    }
+
+    /// Programs' own entries from a place on, in order: at most `most`, and 10,000.
+    ///
+    /// # Errors
+    ///
+    /// The disk does not give them, or the member has left.
+    pub async fn entries(&self, from: Index, most: usize) -> Result<Vec<Entry>, HistoryError> {
+        let most = most.min(MOST_ENTRIES);
+        self.ask(|reply| Command::Entries { from, most, reply }).await?
+    }
+
+    /// Waits until the history is confirmed here up to a place: what is read after that is at least as new. The place is
+    /// whatever another member said, or [`append`](Self::append) resolved to.
+    ///
+    /// # Errors
+    ///
+    /// The member has left.
+    pub async fn applied(&self, index: Index) -> Result<(), Ended> {
+        self.ask(|reply| Command::Applied { index, reply }).await
+    }
+
+    /// Goes on without voters that cannot be reached, in the name of a person who knows that they are dead: exactly those
+    /// must be named. If they live, whatever they confirm meanwhile loses its place when they are back.
+    ///
+    /// # Errors
+    ///
+    /// There is a quorum, somebody else leads, or others are missing than those named.
+    pub async fn takeover(&self, lost: Vec<String>) -> Result<(), TakeoverError> {
+        self.ask(|reply| Command::Takeover { lost, reply }).await?
     }
 
     /// Says something to one member alone. Resolves when its peer has acknowledged it, or when it is known or likely

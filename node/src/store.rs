@@ -52,7 +52,7 @@ use async_channel::Receiver;
 use history::Index;
 
 pub(crate) use self::batch::{Batch, PoolLine, Refusal, Row, Snapshot};
-pub(crate) use self::error::{Aside, OpenError};
+pub use self::error::{Aside, OpenError};
 pub(crate) use self::open::Found;
 pub(crate) use self::queue::Refused;
 pub(crate) use self::reader::{Lines, ReadError};

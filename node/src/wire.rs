@@ -4,7 +4,7 @@
 //! cast, as they are. Casts are set apart because a flood of them is the fastest thing that a mesh does.
 
 use bytes::{Buf, Bytes};
-use history::{Baseline, MessageId};
+use history::{Baseline, Index, LogMessage, MessageId, Say};
 use serde::{Deserialize, Serialize};
 use transport::{Address, Class, DecodeError, PeerId};
 
@@ -50,6 +50,8 @@ pub(crate) enum Message {
     Request(u64, Request),
     /// The leader's answer.
     Response(u64, Response),
+    /// The confirmed log's, unread here.
+    Log(Box<LogMessage<PeerId>>),
 }
 
 /// Who wants to be a member.
@@ -68,11 +70,36 @@ pub(crate) struct Welcome {
     pub(crate) roster: Roster,
     /// Those of the roster that the leader cannot reach: announced as gone already.
     pub(crate) absent: Vec<PeerId>,
-    /// What was said before, and is not shown to a newcomer.
+    /// What was confirmed before: it reaches a newcomer with the log.
     pub(crate) baseline: Baseline,
+    /// How many places of the log are decided.
+    pub(crate) decided: u64,
+    /// The last confirmed lines, by their places.
+    pub(crate) recent: Vec<(Index, Say)>,
 }
 
-/// A line said to everyone, inside the pool's message.
+/// What a member put into the history: the body of a pool's line.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Body {
+    /// Said to everyone, and shown at once.
+    Line(Line),
+    /// A program's own, told when it is confirmed.
+    Entry {
+        from: PeerId,
+        /// The program's word for what it is.
+        kind: u16,
+        bytes: Bytes,
+    },
+}
+
+impl Body {
+    /// Whether the bytes of a body are those of a line: its number comes first.
+    pub(crate) fn is_line(body: &[u8]) -> bool {
+        body.starts_with(&[0; 4])
+    }
+}
+
+/// A line said to everyone.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Line {
     pub(crate) from: PeerId,
@@ -143,6 +170,7 @@ impl Message {
             Self::PrivateAck(_) => "PrivateAck",
             Self::Request(..) => "Request",
             Self::Response(..) => "Response",
+            Self::Log(message) => message.kind(),
         }
     }
 
@@ -223,7 +251,7 @@ mod tests {
         };
         let change_hex =
             format!("{version_hex}{epoch_hex}{}{}{}00000000{a}{entry_hex}00000001{a}", number(1), number(6), number(2));
-        let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline: Baseline::default() };
+        let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline: Baseline::default(), decided: 0, recent: Vec::new() };
         let line = PrivateLine {
             id: said(),
             from: "al".parse().unwrap(),
@@ -240,7 +268,7 @@ mod tests {
             (Message::Roster(roster()), format!("00000002{roster_hex}")),
             (Message::Change(change), format!("00000003{change_hex}")),
             (Message::Join(join), format!("00000004{}{}000301", text("al"), text("h:9"))),
-            (Message::Welcome(welcome), format!("00000005{roster_hex}{}{a}{}{}", number(1), number(0), number(0))),
+            (Message::Welcome(welcome), format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0))),
             (Message::Refused(NameRefusal::InUse), "0000000600000000".into()),
             (Message::Refused(NameRefusal::Invalid(crate::name::NameError::At)), "000000060000000100000004".into()),
             (Message::Private(line), format!("00000009{line_hex}")),

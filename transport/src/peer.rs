@@ -15,6 +15,12 @@ use crate::error::AddressError;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PeerId(#[serde(with = "uuid::serde::compact")] Uuid);
 
+impl From<PeerId> for u128 {
+    fn from(id: PeerId) -> Self {
+        id.0.as_u128()
+    }
+}
+
 impl PeerId {
     /// Takes a UUID as an identity.
     pub const fn new(uuid: Uuid) -> Self {

@@ -214,6 +214,27 @@ pub struct SnapshotPiece<P> {
 }
 
 impl<P> LogMessage<P> {
+    /// Its name in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Prepare { .. } => "Prepare",
+            Self::Promise { .. } => "Promise",
+            Self::More { .. } => "More",
+            Self::Sync { .. } => "Sync",
+            Self::Accept { .. } => "Accept",
+            Self::Accepted { .. } => "Accepted",
+            Self::Beat { .. } => "Beat",
+            Self::Ask { .. } => "Ask",
+            Self::Nack { .. } => "Nack",
+            Self::Stale { .. } => "Stale",
+            Self::Fetch { .. } => "Fetch",
+            Self::Learn { .. } => "Learn",
+            Self::Snapshot(_) => "Snapshot",
+            Self::Status { .. } => "LogStatus",
+            Self::Leaving => "Leaving",
+        }
+    }
+
     /// Whether an honest log could have sent it: no length near the end of the number, no more entries than fit.
     pub(super) fn is_sound(&self) -> bool {
         let (lengths, entries): (Vec<u64>, usize) = match self {

@@ -177,14 +177,23 @@ impl<P: Peer> Log<P> {
     /// The log of a group's founder: it begins with a configuration of the founder alone, decided by being founded.
     pub fn found(me: P, config: LogConfig, now: Instant) -> Self {
         let mut log = Self::new(me, config, now);
-        let regime = Regime::founded(me);
-        log.chain.regime = Some(regime);
-        log.disk.write(Op::Regime(regime));
-        let first = Config { voters: vec![me], tie_breaker: me, fork: None };
-        log.append(vec![Arc::new(Entry::Config(first))]);
-        log.disk.write(Op::Decided(1));
-        log.decide_to(1);
+        log.begin(now);
         log
+    }
+
+    /// Makes a newcomer's log that of a founder: see [`found`](Self::found). Nothing may be in it yet.
+    pub fn begin(&mut self, now: Instant) {
+        if self.chain.regime.is_none() && self.acceptor.len() == 0 {
+            self.step(now, |log| {
+                let regime = Regime::founded(log.me);
+                log.chain.regime = Some(regime);
+                log.disk.write(Op::Regime(regime));
+                let first = Config { voters: vec![log.me], tie_breaker: log.me, fork: None };
+                log.append(vec![Arc::new(Entry::Config(first))]);
+                log.disk.write(Op::Decided(1));
+                log.decide_to(1);
+            });
+        }
     }
 
     /// The log of a member that comes back with what was on its disk. Decided entries are told again from the start.
@@ -310,8 +319,7 @@ impl<P: Peer> Log<P> {
     /// A person's word that the voters which cannot be reached, exactly `lost`, are dead: the reachable members go on
     /// without them, in a new regime. Only at the elected leader. Returns whether it began.
     pub fn takeover(&mut self, lost: &[P], now: Instant) -> bool {
-        let mut missing: Vec<P> = self.live_voters().into_iter().collect();
-        missing.retain(|voter| *voter != self.me && !self.members.is_reachable(*voter));
+        let missing = self.missing_voters();
         let mut lost = lost.to_vec();
         lost.sort_unstable();
         let may = self.leader == Some(self.me) && !missing.is_empty() && missing == lost;
@@ -319,6 +327,23 @@ impl<P: Peer> Log<P> {
             self.step(now, |log| log.become_preparing(Some(log.takeover_until())));
         }
         may
+    }
+
+    /// Who votes, under any configuration that may be in force.
+    pub fn voters(&self) -> Vec<P> {
+        self.live_voters().into_iter().collect()
+    }
+
+    /// The voters that cannot be reached, in order.
+    pub fn missing_voters(&self) -> Vec<P> {
+        let mut missing = self.voters();
+        missing.retain(|voter| *voter != self.me && !self.members.is_reachable(*voter));
+        missing
+    }
+
+    /// The first decided place that is in memory; one beyond the last if none is.
+    pub fn first_in_memory(&self) -> u64 {
+        self.chain.base() + 1
     }
 
     /// This peer wants to leave; [`LogEvent::Left`] says when it may, in 2 s at most.
@@ -366,6 +391,11 @@ impl<P: Peer> Log<P> {
         let leaving = leaving.map(|leaving| leaving.next_ask.min(leaving.until));
         let next = [beat, self.review_at(), self.retry_at, leaving].into_iter().flatten().min();
         next.map(|at| at.max(self.now))
+    }
+
+    /// Whose log it is.
+    pub fn me(&self) -> P {
+        self.me
     }
 
     /// How many places are decided here.

@@ -14,6 +14,21 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
         Self { is_confirmed: true, ..Self::new(session, limits, seed, now) }
     }
 
+    /// Whether another line can be said before one of those said here is confirmed.
+    pub fn has_room(&self) -> bool {
+        !self.lanes.is_full(self.session, &self.limits)
+    }
+
+    /// The number of lines kept.
+    pub fn len(&self) -> usize {
+        self.lanes.iter().map(|(_, lane)| lane.len()).sum()
+    }
+
+    /// Whether no line is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// A line has its place: it is shown if it was not, and leaves with all of its session before it.
     pub(crate) fn confirm(&mut self, say: &Say, index: Index, now: Instant) {
         let (session, number) = (say.id.session, say.id.number);

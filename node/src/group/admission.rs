@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tracing::{debug, info};
 use transport::PeerId;
 
-use super::{Group, Now, Output, Stage};
+use super::{Group, Now, Output, Stage, confirmed};
 use crate::api::NameRefusal;
 use crate::event::Event;
 use crate::name::Name;
@@ -142,7 +142,9 @@ impl Group {
             }
             return;
         }
-        self.bully.handle_members(&roster.ranks(), now.instant);
+        let ranks = roster.ranks();
+        self.bully.handle_members(&ranks, now.instant);
+        self.history.handle_members(&confirmed::ranked(ranks), now.instant);
         let reachable = &self.reachable;
         let seen = self.presence.handle_roster(roster, |peer| reachable.contains_key(&peer), absent, now.instant);
         let renamed = roster.entry(self.me.id).map(|entry| entry.name.clone()).filter(|name| *name != self.name);
@@ -156,6 +158,7 @@ impl Group {
                 leader.name = entry.name.clone();
             }
         }
+        self.note_names();
         self.tell_seen(seen);
         if let Some(name) = renamed {
             let from = std::mem::replace(&mut self.name, name.clone());
@@ -234,7 +237,7 @@ impl Group {
 
     /// The leader admitted this peer.
     pub(super) fn handle_welcome(&mut self, from: PeerId, welcome: Welcome, now: Now) {
-        let Welcome { roster, absent, baseline } = welcome;
+        let Welcome { roster, absent, baseline, decided, recent } = welcome;
         let Stage::Joining(_) = self.stage else {
             self.handle_roster(from, roster, now);
             return;
@@ -244,12 +247,14 @@ impl Group {
         let epoch = roster.version.epoch;
         // Two groups that met on the way may have had two of this name.
         self.name = entry.name.clone();
-        self.pool.adopt(baseline, now.instant);
+        self.history.adopt(baseline, now.instant);
         self.become_member(now);
+        self.confirmed.adopt(decided, recent);
         self.replace_roster_quietly(roster, &absent, now);
         self.announce_membership();
         self.bully.handle_admitted(rank, Some(epoch), now.instant);
         self.drain(now);
+        self.tell_earlier();
         // Whoever else was reached, and is of another group, hears of this one.
         self.reachable.keys().copied().collect::<Vec<_>>().into_iter().for_each(|peer| self.send_have(peer));
     }
@@ -378,7 +383,9 @@ impl Group {
         }
         if let Some(roster) = self.roster.clone() {
             let to = welcomes.into_iter().filter(|peer| self.reachable.contains_key(peer)).collect();
-            let welcome = Welcome { roster, absent: self.presence.absent(), baseline: self.pool.baseline() };
+            let (decided, recent) = (self.history.log().decided(), self.confirmed.recent());
+            let baseline = self.history.pool().baseline();
+            let welcome = Welcome { roster, absent: self.presence.absent(), baseline, decided, recent };
             self.outputs.push_back(Output::Send(to, Message::Welcome(welcome).into()));
         }
     }

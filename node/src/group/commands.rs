@@ -1,9 +1,11 @@
 //! What the member's owner asks for.
 
+use std::time::Duration;
+
 use history::MessageId;
 use transport::PeerId;
 
-use super::{Group, Now, Output, Stage};
+use super::{Departing, Group, Now, Output, Stage};
 use crate::api::{Members, MsgError};
 use crate::event::{Leader, Member};
 use crate::roster::Roster;
@@ -11,6 +13,9 @@ use crate::wire::{Message, PrivateLine, Request, Response};
 
 /// How many answer timeouts a leaving leader waits for its successor: the yield, the claim, and as much again.
 const SUCCESSION: u32 = 2;
+
+/// How long the log may take to do without a voter that leaves: with the rest of a departure, below two seconds.
+const UNVOTING: Duration = Duration::from_millis(500);
 
 impl Group {
     /// Says a text, which was checked, to one member. The outcome follows as [`Output::Delivered`].
@@ -46,10 +51,8 @@ impl Group {
     pub fn leave(&mut self, now: Now) {
         match self.stage {
             Stage::Member => {
-                let handing_over = self.bully.is_leader() && !self.partners.is_empty();
-                self.bully.handle_leave(now.instant);
-                let patience = if handing_over { self.timeout / 5 * SUCCESSION } else { std::time::Duration::ZERO };
-                self.stage = Stage::Leaving(now.instant + patience);
+                self.history.leave(now.instant);
+                self.stage = Stage::Leaving(Departing::Voting(now.instant + UNVOTING));
                 self.settle(now);
             }
             Stage::Joining(_) => self.depart(),
@@ -74,7 +77,16 @@ impl Group {
     }
 
     pub(super) fn pursue_departure(&mut self, now: Now) {
-        if let Stage::Leaving(until) = self.stage
+        if let Stage::Leaving(Departing::Voting(until)) = self.stage
+            && (until <= now.instant || self.confirmed.left || self.partners.is_empty())
+        {
+            let handing_over = self.bully.is_leader() && !self.partners.is_empty();
+            self.bully.handle_leave(now.instant);
+            let patience = if handing_over { self.timeout / 5 * SUCCESSION } else { Duration::ZERO };
+            self.stage = Stage::Leaving(Departing::Leading(now.instant + patience));
+            self.drain(now);
+        }
+        if let Stage::Leaving(Departing::Leading(until)) = self.stage
             && (until <= now.instant || self.partners.is_empty() || self.has_successor())
         {
             self.depart();

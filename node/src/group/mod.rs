@@ -21,12 +21,15 @@
 
 mod admission;
 mod commands;
+mod confirmed;
 mod joining;
 mod outgoing;
 mod owner;
 mod private;
 mod requests;
+mod restored;
 mod succession;
+mod takeover;
 mod talk;
 #[cfg(test)]
 mod tests;
@@ -37,7 +40,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use election::Bully;
-use history::{MessageId, Pool, Session};
+use history::{Entries, History, LogConfig, Loss, MessageId, Read, Session, Write};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tracing::{trace, warn};
@@ -45,9 +48,12 @@ use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
 use self::joining::Joining;
+pub use self::confirmed::HistoryQuery;
 pub use self::outgoing::Outgoing;
 use self::private::Privates;
+use self::confirmed::Confirmed;
 use self::requests::Requests;
+pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};
 use crate::api::{Members, NameRefusal, RequestError};
 use crate::event::{Event, Leader, Member};
@@ -88,6 +94,8 @@ pub struct Settings {
     pub sessions: [Uuid; 2],
     /// What its random choices follow from; give each peer another.
     pub seed: u64,
+    /// What was kept on a disk, if there is one: then [`Output::Write`] and [`Output::Read`] are to be served.
+    pub disk: Option<Restored>,
 }
 
 /// What is to be done.
@@ -114,6 +122,14 @@ pub enum Output {
     NotJoined(Vec<(Address, Option<DialError>)>),
     /// What became of a private message.
     Delivered(MessageId, bool),
+    /// Put this on the disk, and tell [`Group::handle_written`]. Only with a disk.
+    Write(Write<PeerId>),
+    /// Read this from the disk, and hand it to [`Group::handle_read`]. Only with a disk.
+    Read(Read<PeerId>),
+    /// A line that is to be kept on the disk until it is confirmed. Nobody waits for that. Only with a disk.
+    Keep(history::Say),
+    /// It need not be kept any longer. Only with a disk.
+    Forget(MessageId),
     /// The answer to a request for the members.
     Members(u64, Result<Members, RequestError>),
     /// Nothing more is to be waited for: say goodbye.
@@ -125,9 +141,17 @@ pub enum Output {
 enum Stage {
     Joining(Box<Joining>),
     Member,
-    /// Leaving; until then a successor is waited for.
-    Leaving(Instant),
+    Leaving(Departing),
     Gone,
+}
+
+/// A member on its way out.
+#[derive(Clone, Copy, Debug)]
+enum Departing {
+    /// Until then the log is given time to do without this voter.
+    Voting(Instant),
+    /// Until then a successor is waited for.
+    Leading(Instant),
 }
 
 /// One member's mind.
@@ -139,7 +163,10 @@ pub struct Group {
     timeout: Duration,
     stage: Stage,
     bully: Bully<PeerId>,
-    pool: Pool<PeerId>,
+    history: History<PeerId>,
+    confirmed: Confirmed,
+    /// The moment of the last input.
+    now: Now,
     roster: Option<Roster>,
     /// As the leader: the version that this peer took over.
     preceding: Option<RosterVersion>,
@@ -168,12 +195,16 @@ pub struct Group {
 impl Group {
     /// A peer that wants to be a member; without anybody to join through, it founds a group at once.
     pub fn new(settings: Settings, now: Now) -> Self {
-        let Settings { me, name, seeds, join_timeout, heartbeat, timeout, sessions, seed } = settings;
+        let Settings { me, name, seeds, join_timeout, heartbeat, timeout, sessions, seed, disk } = settings;
         let config = election::Config { heartbeat, timeout, ..election::Config::default() };
         let [said, private] = sessions.map(Session::new);
+        let log = LogConfig { heartbeat, ..LogConfig::default() };
+        let (history, confirmed) = restored::history((me.id, said), log, disk, seed, now.instant);
         let mut group = Self {
             bully: Bully::new(me.id, config, now.instant),
-            pool: Pool::new(said, history::Limits::default(), seed, now.instant),
+            history,
+            confirmed,
+            now,
             presence: Presence::new(me.id, timeout * 3),
             stage: Stage::Joining(Box::new(Joining::new(&me, &seeds, join_timeout, now.instant))),
             me,
@@ -230,7 +261,7 @@ impl Group {
         } else {
             self.bully.handle_link_lost(peer, now.instant);
             if self.partners.contains(&peer) {
-                self.pool.handle_reachable(peer, now.instant);
+                self.history.handle_reachable(peer, now.instant);
             }
             self.requests.handle_lost(peer);
             self.send_have(peer);
@@ -251,6 +282,7 @@ impl Group {
         self.tell_seen(seen);
         self.bully.handle_unreachable(peer, now.instant);
         self.match_partner(peer, now);
+        self.history.handle_unreachable(peer, confirmed::loss(why), now.instant);
         self.requests.handle_lost(peer);
         for id in self.privates.handle_gone(peer) {
             self.outputs.push_back(Output::Delivered(id, false));
@@ -286,7 +318,7 @@ impl Group {
     pub fn handle_timeout(&mut self, now: Now) {
         self.bully.handle_timeout(now.instant);
         self.drain(now);
-        self.pool.handle_timeout(now.instant);
+        self.history.handle_timeout(now.instant);
         for id in self.privates.handle_timeout(now.instant) {
             self.outputs.push_back(Output::Delivered(id, false));
         }
@@ -312,7 +344,7 @@ impl Group {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let stage = match &self.stage {
             Stage::Joining(joining) => Some(joining.poll_timeout()),
-            Stage::Leaving(until) => Some(*until),
+            Stage::Leaving(Departing::Voting(until) | Departing::Leading(until)) => Some(*until),
             Stage::Member => self.rejoin_at,
             Stage::Gone => return None,
         };
@@ -320,7 +352,7 @@ impl Group {
             stage,
             Some(self.compare_at),
             self.bully.poll_timeout(),
-            self.pool.poll_timeout(),
+            self.history.poll_timeout(),
             self.presence.poll_timeout(self.leads()),
             self.privates.poll_timeout(),
             self.requests.poll_timeout(),
@@ -328,10 +360,32 @@ impl Group {
         parts.into_iter().flatten().min()
     }
 
-    /// What is to be done next. Edits of the roster are told when nothing else waits, so that those of one moment travel together.
+    /// What was written up to this ticket would survive a crash.
+    pub fn handle_written(&mut self, ticket: u64, now: Now) {
+        self.history.handle_written(ticket, now.instant);
+        self.settle(now);
+    }
+
+    /// What [`Output::Read`] asked for: see [`history::Log::handle_read`].
+    pub fn handle_read(&mut self, read: Read<PeerId>, entries: Entries<PeerId>, now: Now) {
+        self.history.log_mut().handle_read(read, entries, now.instant);
+        self.settle(now);
+    }
+
+    /// Whether the disk keeps up: a leader whose does not lets another lead.
+    pub fn handle_disk(&mut self, fit: bool, now: Now) {
+        self.bully.handle_fit(fit, now.instant);
+        self.settle(now);
+    }
+
+    /// What is to be done next. Edits of the roster, and what the log has to say and to write, wait until nothing else does:
+    /// those of one moment travel together.
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
             self.publish_edits();
+        }
+        if self.outputs.is_empty() {
+            self.flush_log();
         }
         self.outputs.pop_front()
     }
@@ -351,10 +405,10 @@ impl Group {
         let listed = self.is_member() && self.roster.as_ref().is_some_and(|roster| roster.contains(peer));
         if listed && self.reachable.contains_key(&peer) {
             if self.partners.insert(peer) {
-                self.pool.handle_reachable(peer, now.instant);
+                self.history.handle_reachable(peer, now.instant);
             }
         } else if self.partners.remove(&peer) {
-            self.pool.handle_unreachable(peer, now.instant);
+            self.history.handle_unreachable(peer, Loss::Silent, now.instant);
         }
     }
 
@@ -364,10 +418,10 @@ impl Group {
         let is_partner = |peer: &&PeerId| roster.is_some_and(|roster| roster.contains(**peer));
         let partners: BTreeSet<_> = self.reachable.keys().filter(is_partner).copied().collect();
         for peer in self.partners.difference(&partners) {
-            self.pool.handle_unreachable(*peer, now.instant);
+            self.history.handle_unreachable(*peer, Loss::Silent, now.instant);
         }
         for peer in partners.difference(&self.partners) {
-            self.pool.handle_reachable(*peer, now.instant);
+            self.history.handle_reachable(*peer, now.instant);
         }
         self.partners = partners;
     }
@@ -402,7 +456,12 @@ impl Group {
             }
             Message::Pool(message) => {
                 if self.is_member() {
-                    self.pool.handle_message(from, message, now.instant);
+                    self.history.handle_pool_message(from, message, now.instant);
+                }
+            }
+            Message::Log(message) => {
+                if self.is_member() {
+                    self.history.handle_log_message(from, *message, now.instant);
                 }
             }
             Message::Private(line) => self.handle_private(from, line),
@@ -418,6 +477,7 @@ impl Group {
 
     /// After every input: what it moved in one part is carried to the others.
     fn settle(&mut self, now: Now) {
+        self.now = now;
         self.pursue_membership(now);
         self.drain(now);
         self.ask_leader();
@@ -432,11 +492,11 @@ impl Group {
         while let Some(transmit) = self.bully.poll_transmit() {
             self.send(transmit.to, Message::Election(transmit.message));
         }
-        while let Some(transmit) = self.pool.poll_transmit() {
+        while let Some(transmit) = self.history.poll_pool_transmit() {
             self.transmit_said(transmit);
         }
-        while let Some(event) = self.pool.poll_event() {
-            self.handle_said(event);
+        while let Some(event) = self.history.poll_event() {
+            self.handle_history(event, now);
         }
     }
 

@@ -23,6 +23,7 @@ impl Group {
         let cause = reason.display_with(|peer| self.name_of(peer)).to_string();
         info!(?leader, ?epoch, cause, "leader changed");
         self.requests.ask_again();
+        self.history.handle_leader(leader, now.instant);
         let (Some(id), Some(epoch)) = (leader, epoch) else {
             self.leader = None;
             self.tell(Event::Leader(None));
@@ -74,10 +75,12 @@ impl Group {
         self.edits.push(edit);
         if founding {
             self.become_member(now);
+            self.history.begin(now.instant);
         }
         self.handle_roster_changed(&[], now);
         if founding {
             self.announce_membership();
+            self.tell_earlier();
             for peer in self.reachable.keys().copied().collect::<Vec<_>>() {
                 self.send_have(peer);
             }
@@ -87,7 +90,7 @@ impl Group {
     pub(super) fn become_member(&mut self, now: Now) {
         self.stage = Stage::Member;
         self.compare_at = now.instant + super::COMPARE;
-        // There is no log to catch up with: whoever is a member may lead.
+        // A leader learns from the others' promises what its own log lacks: whoever is a member may lead.
         self.bully.handle_caught_up(true, now.instant);
     }
 

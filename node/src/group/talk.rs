@@ -2,23 +2,49 @@
 
 use bytes::Bytes;
 use history::{MessageId, To, Transmit};
-use tracing::{info, warn};
+use tracing::info;
 use transport::PeerId;
 
 use super::{Group, Now, Output};
 use crate::event::{self, Event};
 use crate::text;
-use crate::wire::{Line, Message, PrivateLine};
+use crate::api::BacklogFull;
+use crate::wire::{Body, Line, Message, PrivateLine};
 
 impl Group {
-    /// Says a text, which was checked, to everyone.
-    pub fn say(&mut self, text: String, now: Now) -> MessageId {
+    /// Says a text, which was checked, to everyone. [`Event::Confirmed`] follows when it has its place.
+    ///
+    /// # Errors
+    ///
+    /// Too much of what was said here is not confirmed yet.
+    pub fn say(&mut self, text: String, now: Now) -> Result<MessageId, BacklogFull> {
         let line = Line { from: self.me.id, name: self.name.clone(), sent_at: now.wall, text };
-        let body = transport::encode(&line).expect("a line of checked length is far shorter than a message may be");
-        let said = self.pool.say(Bytes::from(body), now.instant);
-        let id = said.expect("a line of checked length fits a body of the pool");
+        self.put(&Body::Line(line), now)
+    }
+
+    /// Puts a program's own entry into the history: [`Event::Entry`] follows everywhere when it has its place. Nobody is
+    /// shown it before.
+    ///
+    /// # Errors
+    ///
+    /// Too much of what was said here is not confirmed yet.
+    pub fn append(&mut self, kind: u16, bytes: Bytes, now: Now) -> Result<MessageId, BacklogFull> {
+        self.put(&Body::Entry { from: self.me.id, kind, bytes }, now)
+    }
+
+    /// Whether more can be said before some of it is confirmed.
+    pub fn has_room(&self) -> bool {
+        self.history.pool().has_room()
+    }
+
+    fn put(&mut self, body: &Body, now: Now) -> Result<MessageId, BacklogFull> {
+        let body = transport::encode(body).expect("a body of checked length is far shorter than a message may be");
+        let said = self.history.say(Bytes::from(body), now.instant);
         self.drain(now);
-        id
+        said.map_err(|error| match error {
+            history::SayError::BacklogFull(_) => BacklogFull,
+            error => unreachable!("a body of checked length fits the pool: {error}"),
+        })
     }
 
     pub(super) fn transmit_said(&mut self, transmit: Transmit<PeerId>) {
@@ -33,15 +59,10 @@ impl Group {
 
     pub(super) fn handle_said(&mut self, event: history::Event) {
         match event {
-            history::Event::Shown(say) => match transport::decode::<Line>(&say.body) {
-                Ok(line) if text::check(&line.text).is_ok() => {
-                    let Line { from, name, sent_at, text } = line;
-                    let message = event::Message { id: say.id, from: name, from_id: from, text, sent_at };
-                    self.tell(Event::Message(message));
-                }
-                Ok(_) => warn!(id = %say.id, "a line of impossible length"),
-                Err(error) => warn!(id = %say.id, %error, "a line that is none"),
-            },
+            history::Event::Shown(say) => {
+                self.tell_line(&say, false);
+                self.keep(say);
+            }
             history::Event::Skipped { session, from, to } => {
                 info!(%session, from, to, "lines that nobody has any longer");
                 self.tell(Event::Skipped { lines: to.saturating_sub(from) });

@@ -1,6 +1,7 @@
 //! A mind seen from outside: for whoever drives it, and for tests. Nothing here changes anything.
 
 use election::{Epoch, Rank};
+use history::History;
 use transport::{Address, PeerId, PeerInfo};
 
 use super::{Group, Stage};
@@ -90,14 +91,19 @@ impl Group {
 
     /// How many lines came again, and were ignored.
     pub fn duplicates(&self) -> u64 {
-        self.pool.counts().duplicates
+        self.history.pool().counts().duplicates
+    }
+
+    /// What was said, and what of it is confirmed.
+    pub fn history(&self) -> &History<PeerId> {
+        &self.history
     }
 
     /// How much it keeps.
     pub fn sizes(&self) -> Sizes {
         Sizes {
-            line_bytes: self.pool.weight(),
-            sessions: self.pool.sessions(),
+            line_bytes: self.history.pool().weight(),
+            sessions: self.history.pool().sessions(),
             privates: self.privates.len(),
             requests: self.requests.len(),
             outputs: self.outputs.len(),

@@ -151,6 +151,7 @@ pub(super) fn entry(row: &SqlRow<'_>) -> Result<Row> {
                 from_id: PeerId::new(Uuid::from_bytes(row.get(5)?)),
                 from: name.parse().map_err(|_| damaged("its author's name is none"))?,
                 text: row.get(7)?,
+                earlier: false,
             })
         }
     };

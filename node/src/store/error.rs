@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Why a data directory cannot be used. The program ends with 6.
 #[derive(Debug, Error)]
-pub(crate) enum OpenError {
+pub enum OpenError {
     /// It is something else.
     #[error("the data directory {} is not a directory: choose another --data-dir", .0.display())]
     NotADirectory(PathBuf),
@@ -74,7 +74,7 @@ pub(crate) enum OpenError {
 
 /// What became of a store that is damaged.
 #[derive(Debug)]
-pub(crate) enum Aside {
+pub enum Aside {
     /// It was moved there.
     Moved(PathBuf),
     /// It could not be moved.

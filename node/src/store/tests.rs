@@ -37,6 +37,7 @@ fn message_id(number: u64) -> MessageId {
 /// An entry in which something was said.
 fn said(place: u64, text: &str) -> Row {
     let line = Message {
+        earlier: false,
         id: message_id(place),
         from: "ann".parse().unwrap(),
         from_id: PeerId::new(Uuid::from_u128(9)),

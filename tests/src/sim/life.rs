@@ -44,6 +44,7 @@ impl World {
         let me =
             PeerInfo { id, incarnation, name: name.to_string(), address: place.address(), priority: start.priority };
         let settings = Settings {
+            disk: None,
             me: me.clone(),
             name,
             seeds: start.via.iter().map(|place| place.address()).collect(),

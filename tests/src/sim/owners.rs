@@ -24,7 +24,7 @@ impl World {
         let now = self.now();
         let run = self.peer(place)?.run;
         let members: Vec<_> = self.members_runs();
-        let id = self.command(place, |group, now| group.say(text, now))?;
+        let id = self.command(place, |group, now| group.say(text, now))?.ok()?;
         self.invariants.spread.note_said(id, run, &members, now);
         self.carry_out(place);
         Some(id)

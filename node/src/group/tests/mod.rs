@@ -59,6 +59,7 @@ impl Net {
         let id = PeerId::new(Uuid::from_u128(self.next_id));
         let sessions = [1000 + self.next_id, 2000 + self.next_id].map(Uuid::from_u128);
         let settings = Settings {
+            disk: None,
             me: PeerInfo { id, incarnation: Incarnation(1), name: name.into(), address: address.clone(), priority },
             name: name.parse().unwrap(),
             seeds: seeds.iter().map(|_| "seed:1".parse().unwrap()).collect(),
@@ -189,7 +190,7 @@ impl Net {
 
     fn say(&mut self, id: PeerId, text: &str) {
         let now = self.now;
-        self.minds.get_mut(&id).unwrap().group.say(text.into(), now);
+        self.minds.get_mut(&id).unwrap().group.say(text.into(), now).unwrap();
         self.run_outputs(id);
     }
 
