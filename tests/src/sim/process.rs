@@ -57,11 +57,13 @@ impl World {
         let Some(peer) = self.peer_mut(place) else { return };
         if peer.group.poll_timeout().is_some_and(|due| due <= now.instant) {
             peer.group.handle_timeout(now);
-            let due = peer.group.poll_timeout();
-            let run = peer.run;
             self.note(Entry::Woke(place));
-            let busy = self.invariants.rest.note_wake(run, now.instant, due);
-            self.must(place, busy);
+            self.carry_out(place);
+            if let Some(peer) = self.peer(place) {
+                let (run, due) = (peer.run, peer.group.poll_timeout());
+                let busy = self.invariants.rest.note_wake(run, now.instant, due);
+                self.must(place, busy);
+            }
         }
         let Some(peer) = self.peer_mut(place) else { return };
         if peer.overlay.poll_timeout().is_some_and(|due| due <= now.instant) {
