@@ -8,7 +8,6 @@ use super::chain::within_message;
 use super::durable::Op;
 use super::entry::{Config, Entry, Peer, RunningHash};
 use super::message::{Entries, LogMessage};
-use super::output::Alarm;
 use super::{Gated, Log, Role};
 use crate::{Ballot, Regime};
 
@@ -180,6 +179,9 @@ impl<P: Peer> Log<P> {
         };
         if self.adopt(ballot, start, entries) {
             self.gate(Gated::Accepted(from, ballot, self.acceptor.len()));
+        } else {
+            // A leader that was superseded, and does not know what was decided since.
+            self.send_status(from);
         }
     }
 
@@ -216,7 +218,7 @@ impl<P: Peer> Log<P> {
     }
 
     /// The log is what it was up to `start` and then `entries`, all under `ballot`, in one transaction; or, if that would
-    /// cut what is decided, nothing.
+    /// cut what is decided, nothing. Returns which.
     pub(super) fn adopt(&mut self, ballot: Ballot<P>, start: u64, mut entries: Entries<P>) -> bool {
         let decided = self.chain.decided();
         if self.acceptor.is_synced(ballot) && start + entries.len() as u64 <= self.acceptor.len() {
@@ -230,7 +232,6 @@ impl<P: Peer> Log<P> {
             let kept = known <= entries.len()
                 && self.chain.after(start).zip(&entries[forgotten..known]).all(|(mine, theirs)| mine == theirs);
             if !kept {
-                self.alarm(Alarm::DecidedWouldChange { ballot, decided });
                 return false;
             }
             entries.drain(..known);

@@ -94,6 +94,13 @@ impl<P: Peer> Log<P> {
         self.send(peer, LogMessage::Fetch { regime, from, hash });
     }
 
+    /// What was asked of a peer that is gone may be asked of another.
+    pub(super) fn fetch_elsewhere(&mut self, gone: P) {
+        if self.fetching.as_ref().is_some_and(|fetching| fetching.peer == gone) {
+            self.fetching = None;
+        }
+    }
+
     pub(super) fn on_fetch(&mut self, from: P, regime: Regime<P>, after: u64, hash: RunningHash) {
         if self.chain.regime != Some(regime) {
             return;
@@ -168,6 +175,7 @@ impl<P: Peer> Log<P> {
         if before < self.chain.decided() && self.chain.decided() < learn.decided {
             self.fetch(from, learn.regime);
         }
+        self.try_establish();
     }
 
     /// Takes the next decided entry, whoever decided it.

@@ -8,6 +8,7 @@ use super::chain::within_message;
 use super::entry::{Config, Entry, Fork, Peer, RunningHash};
 use super::limits::{SYNC_BYTES, TAKEOVER, UNDECIDED_BYTES};
 use super::message::{Entries, LogMessage};
+use super::output::Alarm;
 use super::quorum::Weight;
 use super::{Gated, Log, Role};
 use crate::Ballot;
@@ -192,12 +193,16 @@ impl<P: Peer> Log<P> {
 
     /// Establishes if the promises are a quorum of each configuration that is live in the greatest log among them.
     pub(super) fn try_establish(&mut self) {
+        if self.fetch_decided() {
+            return;
+        }
         let Role::Preparing(preparing) = &self.role else {
             return;
         };
         if !preparing.promises.contains_key(&self.me) {
             return;
         }
+        let decided = self.chain.decided();
         let Some((best, greatest)) = preparing
             .promises
             .iter()
@@ -210,18 +215,6 @@ impl<P: Peer> Log<P> {
         let complete = greatest.from + greatest.entries.len() as u64 >= greatest.len;
         let (ballot, takeover) = (preparing.ballot, preparing.takeover);
         if !mine && !complete {
-            return;
-        }
-        let decided_most = preparing.promises.iter().max_by_key(|(_, promised)| promised.decided);
-        let Some((ahead, decided)) = decided_most.map(|(peer, promised)| (*peer, promised.decided)) else {
-            return;
-        };
-        let len = if mine { self.acceptor.len() } else { greatest.len }.max(self.chain.decided());
-        if len < decided {
-            // Nobody who promised has accepted what somebody knows to be decided: read it from there first.
-            if let Some(regime) = self.chain.regime {
-                self.fetch(ahead, regime);
-            }
             return;
         }
         let from = if mine { self.acceptor.len() } else { greatest.from };
@@ -244,12 +237,33 @@ impl<P: Peer> Log<P> {
             }
         }
         let staged = if mine { Vec::new() } else { staged };
-        let log = Established { start: from, entries: staged, mine, prior, prior_len, decided };
+        let log = Established { start: from, entries: staged, mine, prior, prior_len };
         self.establish(ballot, log, takeover.map(|_| promised));
     }
 
+    /// Fetches what a promiser knows to be decided and this peer does not. Returns whether there is any.
+    ///
+    /// It need not be what either of them accepted, however long that is: others may have decided it since under a greater
+    /// ballot. So it says which configurations are live, and a log is measured by it.
+    fn fetch_decided(&mut self) -> bool {
+        let known = self.chain.decided();
+        let Role::Preparing(preparing) = &mut self.role else {
+            return false;
+        };
+        // One that cannot be fetched from might as well not have promised; it will be asked again.
+        preparing.promises.retain(|peer, promised| promised.decided <= known || self.members.is_reachable(*peer));
+        let Some((ahead, _)) = preparing.promises.iter().find(|(_, promised)| promised.decided > known) else {
+            return false;
+        };
+        let ahead = *ahead;
+        if let Some(regime) = self.chain.regime {
+            self.fetch(ahead, regime);
+        }
+        true
+    }
+
     fn establish(&mut self, ballot: Ballot<P>, log: Established<P>, takes_over: Option<BTreeSet<P>>) {
-        let Established { mine, prior, prior_len, decided, .. } = log;
+        let Established { mine, prior, prior_len, .. } = log;
         let own_decided = self.chain.decided();
         let (start, entries) = match mine {
             true if self.acceptor.aligned => (self.acceptor.len(), Vec::new()),
@@ -260,18 +274,12 @@ impl<P: Peer> Log<P> {
         };
         let aside = self.acceptor.len() > own_decided && !self.acceptor.aligned && mine;
         if aside || !self.adopt(ballot, start, entries) {
-            if aside {
-                self.alarm(super::Alarm::DecidedWouldChange { ballot, decided: own_decided });
-            }
-            self.role = Role::Following;
-            self.stopped = true;
-            return;
+            return self.give_up(ballot);
         }
         let states = match std::mem::replace(&mut self.role, Role::Following) {
             Role::Preparing(preparing) => preparing.promises,
             _ => BTreeMap::new(),
         };
-        let len = self.acceptor.len();
         self.role = Role::Leading(Leading {
             ballot,
             prior,
@@ -284,7 +292,6 @@ impl<P: Peer> Log<P> {
             leaving: BTreeSet::new(),
             candidate: None,
         });
-        self.decide_to(decided.min(len));
         if let Some(promised) = takes_over {
             self.fork(promised, ballot);
         }
@@ -297,6 +304,23 @@ impl<P: Peer> Log<P> {
             }
         }
         self.gate(Gated::Accepted(self.me, ballot, self.acceptor.len()));
+    }
+
+    /// The greatest log among the promises lacks what is decided here. If that was learnt since the own promise, another
+    /// leader decided it under a greater ballot; if not, it must not be.
+    fn give_up(&mut self, ballot: Ballot<P>) {
+        let decided = self.chain.decided();
+        let superseded = match &self.role {
+            Role::Preparing(preparing) => preparing.promises.get(&self.me).is_some_and(|own| own.decided < decided),
+            Role::Following | Role::Leading(_) => false,
+        };
+        self.role = Role::Following;
+        if superseded {
+            self.retry_at = Some(self.now + self.config.heartbeat / 4);
+        } else {
+            self.stopped = true;
+            self.alarm(Alarm::DecidedWouldChange { ballot, decided });
+        }
     }
 
     /// The first entry of a takeover.
@@ -542,7 +566,6 @@ struct Established<P> {
     mine: bool,
     prior: Option<Ballot<P>>,
     prior_len: u64,
-    decided: u64,
 }
 
 /// The fields of a `Promise` beside its ballot.

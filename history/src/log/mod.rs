@@ -244,7 +244,10 @@ impl<P: Peer> Log<P> {
 
     /// A peer can no longer be reached. May be called again when more is known of why.
     pub fn handle_unreachable(&mut self, peer: P, loss: Loss, now: Instant) {
-        self.step(now, |log| log.members.lose(peer, loss, now));
+        self.step(now, |log| {
+            log.members.lose(peer, loss, now);
+            log.fetch_elsewhere(peer);
+        });
     }
 
     /// The members, the highest-ranked first, this peer among them.
