@@ -64,6 +64,14 @@ pub(super) struct Progress {
     pub(super) acked: u64,
 }
 
+impl<P: Peer> Preparing<P> {
+    /// The voters of the configurations that promises brought: those of the greatest log will be live.
+    fn promised_voters(&self) -> impl Iterator<Item = P> {
+        let entries = self.promises.values().flat_map(|promised| &promised.entries);
+        entries.filter_map(|entry| entry.config()).flat_map(|config| config.voters.iter().copied())
+    }
+}
+
 impl<P: Peer> Log<P> {
     /// Takes a higher round than any seen, and asks all voters of every live configuration once that is on disk: a
     /// ballot that a crash makes forgotten would be taken again, and what was promised to the one told to the other.
@@ -95,9 +103,9 @@ impl<P: Peer> Log<P> {
             Some(_) => self.members.reachable().collect(),
             None => self.live_voters(),
         };
-        asked.retain(|peer| *peer != self.me);
         if let Role::Preparing(preparing) = &self.role {
-            asked.retain(|peer| !preparing.promises.contains_key(peer));
+            asked.extend(preparing.promised_voters());
+            asked.retain(|peer| *peer != self.me && !preparing.promises.contains_key(peer));
         }
         let (decided, config_index) = (self.chain.decided(), self.chain.config_index());
         let (len, accepted) = (self.acceptor.len(), self.acceptor.accepted);
@@ -136,6 +144,7 @@ impl<P: Peer> Log<P> {
 
     pub(super) fn on_promise(&mut self, from: P, ballot: Ballot<P>, theirs: PromisePiece<P>) {
         let PromisePiece { accepted, decided, len, from: at, entries } = theirs;
+        let brings_config = entries.iter().any(|entry| entry.config().is_some());
         let mine = (self.acceptor.accepted, self.acceptor.len());
         let Role::Preparing(preparing) = &mut self.role else {
             return;
@@ -163,6 +172,9 @@ impl<P: Peer> Log<P> {
         let have = known.from + known.entries.len() as u64;
         if have < known.len && (known.accepted, known.len) > mine {
             self.send(from, LogMessage::More { ballot, from: have });
+        }
+        if brings_config {
+            self.send_prepare();
         }
         self.try_establish();
     }
