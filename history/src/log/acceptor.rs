@@ -150,11 +150,12 @@ impl<P: Peer> Log<P> {
         if Some(ballot) < self.acceptor.promised {
             return self.nack(from);
         }
-        if start > self.chain.decided() && !self.agrees_at(ballot.regime, start, prior, hash) {
-            return self.ask_whole(from, ballot);
-        }
         if !self.agrees_at(ballot.regime, start, prior, hash) {
-            return self.disagree(from, ballot.regime, start);
+            let decided_at_both = start <= self.chain.decided() && hash.is_some();
+            return match decided_at_both {
+                true => self.disagree(from, ballot.regime, start),
+                false => self.ask_whole(from, ballot),
+            };
         }
         let staged = match self.acceptor.staged.take() {
             Some(staged) if staged.ballot == ballot && staged.start == start => staged,
@@ -211,7 +212,8 @@ impl<P: Peer> Log<P> {
         match (self.chain.hash_at(start), hash) {
             (Some(mine), Some(theirs)) => mine == theirs,
             // Not decided at the leader, which has the same log under the same ballot.
-            (_, None) => self.acceptor.accepted == prior && start <= self.acceptor.len(),
+            // If what is decided here was learnt instead, it may be another.
+            (_, None) => self.acceptor.aligned && self.acceptor.accepted == prior && start <= self.acceptor.len(),
             // Before what is kept in memory: whether it leads to what is kept is seen when all of it is there.
             (None, Some(_)) => start < self.chain.base() && same_regime,
         }
