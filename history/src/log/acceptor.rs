@@ -176,13 +176,20 @@ impl<P: Peer> Log<P> {
             return;
         }
         let Some((start, entries)) = self.beyond_memory(start, hash, staged.entries) else {
-            return self.disagree(from, ballot.regime, self.chain.base());
+            return self.refuse_sync(from, ballot);
         };
         if self.adopt(ballot, start, entries) {
             self.gate(Gated::Accepted(from, ballot, self.acceptor.len()));
         } else {
-            // A leader that was superseded, and does not know what was decided since.
-            self.send_status(from);
+            self.refuse_sync(from, ballot);
+        }
+    }
+
+    /// The log of a leader would change what is decided here: it was superseded, and does not know what was decided since.
+    fn refuse_sync(&mut self, from: P, ballot: Ballot<P>) {
+        match Some(ballot.regime) > self.chain.regime {
+            true => self.fetch(from, ballot.regime),
+            false => self.send_status(from),
         }
     }
 
