@@ -292,6 +292,7 @@ impl<P: Peer> Log<P> {
             Role::Preparing(preparing) => preparing.promises,
             _ => BTreeMap::new(),
         };
+        self.voters_changed = true;
         self.role = Role::Leading(Leading {
             ballot,
             prior,

@@ -108,6 +108,10 @@ pub struct Log<P> {
     snapshot: Option<Snapshot<P>>,
     unsnapshot_bytes: usize,
     quorum: Option<(bool, Vec<P>)>,
+    /// Whether something has changed that decides who is to vote.
+    voters_changed: bool,
+    /// When the voters have to be looked at again, should nothing change.
+    review_at: Option<Instant>,
     leaving: Option<Leaving>,
     /// The exactly-once table after the whole log, decided or not, while this peer leads.
     proposed: Option<Applied>,
@@ -165,6 +169,8 @@ impl<P: Peer> Log<P> {
             snapshot: None,
             unsnapshot_bytes: 0,
             quorum: None,
+            voters_changed: true,
+            review_at: None,
             leaving: None,
             proposed: None,
             ack: None,
@@ -237,6 +243,7 @@ impl<P: Peer> Log<P> {
         self.step(now, |log| {
             if peer != log.me {
                 log.members.reach(peer, now);
+                log.voters_changed = true;
                 log.send_status(peer);
             }
         });
@@ -246,13 +253,17 @@ impl<P: Peer> Log<P> {
     pub fn handle_unreachable(&mut self, peer: P, loss: Loss, now: Instant) {
         self.step(now, |log| {
             log.members.lose(peer, loss, now);
+            log.voters_changed = true;
             log.fetch_elsewhere(peer);
         });
     }
 
     /// The members, the highest-ranked first, this peer among them.
     pub fn handle_members(&mut self, ranked: &[P], now: Instant) {
-        self.step(now, |log| log.members.rank(ranked));
+        self.step(now, |log| {
+            log.members.rank(ranked);
+            log.voters_changed = true;
+        });
     }
 
     /// A message came.
@@ -328,6 +339,7 @@ impl<P: Peer> Log<P> {
     pub fn leave(&mut self, now: Instant) {
         self.step(now, |log| {
             let until = log.leave_until();
+            log.voters_changed = true;
             log.leaving.get_or_insert(Leaving { until, next_ask: now, told: false });
         });
     }
@@ -365,9 +377,10 @@ impl<P: Peer> Log<P> {
             Role::Preparing(preparing) => Some(preparing.next_beat),
             Role::Leading(leading) => Some(leading.next_beat),
         };
+        let review = self.review_at.filter(|_| matches!(self.role, Role::Leading(_)));
         let leaving = self.leaving.as_ref().filter(|leaving| !leaving.told);
         let leaving = leaving.map(|leaving| leaving.next_ask.min(leaving.until));
-        let next = [beat, self.review_at(), self.retry_at, leaving].into_iter().flatten().min();
+        let next = [beat, review, self.retry_at, leaving].into_iter().flatten().min();
         next.map(|at| at.max(self.now))
     }
 
@@ -524,6 +537,7 @@ impl<P: Peer> Log<P> {
             Entry::Config(_) => {
                 // Whoever restarts without knowing it needs the voters before it too, who may be gone.
                 self.disk.write_decided();
+                self.voters_changed = true;
                 true
             }
             Entry::Note { .. } => true,
