@@ -336,6 +336,10 @@ impl Group {
                 let chosen = self.random.random_range(0..self.reachable.len());
                 self.reachable.keys().nth(chosen).copied().into_iter().for_each(|peer| self.send_have(peer));
             }
+            if !self.partners.is_empty() {
+                let chosen = self.random.random_range(0..self.partners.len());
+                self.partners.iter().nth(chosen).copied().into_iter().for_each(|peer| self.history.compare(peer, now.instant));
+            }
         }
         self.settle(now);
     }
