@@ -213,7 +213,7 @@ fn what_was_decided_elsewhere_differently_is_noticed_when_two_meet() {
     sim.pass(2 * SECOND);
     let log = sim.log(0).expect("it is up");
     let status = LogMessage::Status {
-        regime: log.regime().expect("it was founded"),
+        regime: log.regime(),
         decided: log.decided(),
         hash: log.hash_at(log.decided() - 1).expect("it is kept"),
     };
