@@ -75,12 +75,20 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         });
     }
 
+    /// This peer took part before under the same id, and saw this epoch: it claims none at or below it. To be called before it is
+    /// told of its group.
+    pub fn handle_restored(&mut self, epoch: Epoch<P>) {
+        if epoch.is_plausible() {
+            self.counter = self.counter.max(epoch.counter);
+        }
+    }
+
     /// This peer is a member, with this rank, of a group led by `epoch.leader`, whom it follows.
     ///
     /// Without an epoch, or with one's own (a member that comes back and knows no leader), it listens for a timeout,
     /// asks around, and then elects. Called again on being admitted again; a newer epoch than the one given is kept.
-    /// A peer that takes part anew under an id that has led before must give its last epoch: without it, it may claim one of its old
-    /// epochs a second time.
+    /// A peer that takes part anew under an id that has led before must have given its last epoch
+    /// ([`handle_restored`](Self::handle_restored)): without it, it may claim one of its old epochs a second time.
     pub fn handle_admitted(&mut self, rank: Rank<P>, epoch: Option<Epoch<P>>, now: Instant) {
         self.step(now, |this| {
             let newcomer = this.rank.replace(rank).is_none();

@@ -22,7 +22,7 @@ pub struct Applied {
     limit: usize,
     floor: u64,
     sessions: BTreeMap<Session, Row>,
-    /// The same by the place of the last line.
+    /// The same by the place of the last line, kept while the table is full: it says who goes next.
     by_last: BTreeSet<(u64, Session)>,
 }
 
@@ -75,10 +75,9 @@ impl Applied {
     pub(crate) fn from_rows(floor: u64, rows: impl IntoIterator<Item = SessionRow>) -> Self {
         let mut table = Self { floor, ..Self::default() };
         for SessionRow { session, next, last, lamport } in rows.into_iter().take(APPLIED_SESSIONS) {
-            if table.sessions.insert(session, Row { next, last, lamport }).is_none() {
-                table.by_last.insert((last, session));
-            }
+            table.sessions.insert(session, Row { next, last, lamport });
         }
+        table.make_room();
         table
     }
 
@@ -88,10 +87,13 @@ impl Applied {
         if verdict == Verdict::Applied {
             let session = say.id.session;
             let row = Row { next: say.id.number.saturating_add(1), last: index, lamport: say.lamport };
-            if let Some(before) = self.sessions.insert(session, row) {
-                self.by_last.remove(&(before.last, session));
+            let before = self.sessions.insert(session, row);
+            if !self.by_last.is_empty() {
+                self.by_last.insert((index, session));
+                if let Some(before) = before {
+                    self.by_last.remove(&(before.last, session));
+                }
             }
-            self.by_last.insert((index, session));
             self.make_room();
         }
         verdict
@@ -140,6 +142,9 @@ impl Applied {
     }
 
     fn make_room(&mut self) {
+        if self.sessions.len() >= self.limit && self.by_last.is_empty() {
+            self.by_last = self.sessions.iter().map(|(session, row)| (row.last, *session)).collect();
+        }
         while self.sessions.len() > self.limit {
             let Some((_, session)) = self.by_last.pop_first() else {
                 return;

@@ -133,6 +133,12 @@ impl<P: Peer> History<P> {
         self.pump(now);
     }
 
+    /// See [`Log::compare`].
+    pub fn compare(&mut self, peer: P, now: Instant) {
+        self.log.compare(peer, now);
+        self.pump(now);
+    }
+
     /// Whom the election follows.
     pub fn handle_leader(&mut self, leader: Option<P>, now: Instant) {
         self.log.handle_leader(leader, now);
@@ -279,18 +285,22 @@ impl<P: Peer> History<P> {
 
     /// The leader proposes what its pool has shown, the earliest first.
     fn propose(&mut self) {
-        let touched = self.pool.take_shown();
         let leads = self.log.established().is_some();
         let begins = leads && !self.leads;
         self.leads = leads;
         if !leads {
+            self.pool.forget_shown();
             self.ready.clear();
             return;
         }
-        let sessions = if begins { self.pool.with_lines() } else { touched };
-        for session in sessions {
-            let next = self.log.next_proposed(session);
-            self.ready.extend(self.pool.shown_line(session, next).map(|say| (say.lamport, session)));
+        if begins {
+            self.pool.forget_shown();
+            for session in self.pool.with_lines() {
+                self.make_ready(session);
+            }
+        }
+        while let Some(session) = self.pool.pop_shown() {
+            self.make_ready(session);
         }
         while let Some((lamport, session)) = self.ready.first().copied() {
             let next = self.log.next_proposed(session);
@@ -304,8 +314,13 @@ impl<P: Peer> History<P> {
                 continue;
             }
             self.ready.pop_first();
-            let next = self.log.next_proposed(session);
-            self.ready.extend(self.pool.shown_line(session, next).map(|say| (say.lamport, session)));
+            self.make_ready(session);
         }
+    }
+
+    /// The next line of a session that is not in the log may be proposed, if it was shown.
+    fn make_ready(&mut self, session: Session) {
+        let next = self.log.next_proposed(session);
+        self.ready.extend(self.pool.shown_line(session, next).map(|say| (say.lamport, session)));
     }
 }

@@ -84,8 +84,8 @@ pub struct Pool<P> {
     is_confirmed: bool,
     /// The last confirmed place seen.
     after: Option<crate::Index>,
-    /// Sessions of which lines were shown since the log last asked.
-    touched: BTreeSet<Session>,
+    /// Sessions of which lines were shown since the log last asked, some more than once.
+    touched: Vec<Session>,
     counts: Counts,
     transmits: VecDeque<Transmit<P>>,
     events: VecDeque<Event>,
@@ -114,7 +114,7 @@ impl<P: Copy + Ord + Debug> Pool<P> {
             next_exchange: now + phase,
             is_confirmed: false,
             after: None,
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
             counts: Counts::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),

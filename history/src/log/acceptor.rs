@@ -8,7 +8,6 @@ use super::chain::within_message;
 use super::durable::Op;
 use super::entry::{Config, Entry, Peer, RunningHash};
 use super::message::{Entries, LogMessage};
-use super::output::Alarm;
 use super::{Gated, Log, Role};
 use crate::{Ballot, Regime};
 
@@ -151,11 +150,12 @@ impl<P: Peer> Log<P> {
         if Some(ballot) < self.acceptor.promised {
             return self.nack(from);
         }
-        if start > self.chain.decided() && !self.agrees_at(ballot.regime, start, prior, hash) {
-            return self.ask_whole(from, ballot);
-        }
         if !self.agrees_at(ballot.regime, start, prior, hash) {
-            return self.disagree(from, ballot.regime, start);
+            let decided_at_both = start <= self.chain.decided() && hash.is_some();
+            return match decided_at_both {
+                true => self.disagree(from, ballot.regime, start),
+                false => self.ask_whole(from, ballot),
+            };
         }
         let staged = match self.acceptor.staged.take() {
             Some(staged) if staged.ballot == ballot && staged.start == start => staged,
@@ -176,10 +176,20 @@ impl<P: Peer> Log<P> {
             return;
         }
         let Some((start, entries)) = self.beyond_memory(start, hash, staged.entries) else {
-            return self.disagree(from, ballot.regime, self.chain.base());
+            return self.refuse_sync(from, ballot);
         };
         if self.adopt(ballot, start, entries) {
             self.gate(Gated::Accepted(from, ballot, self.acceptor.len()));
+        } else {
+            self.refuse_sync(from, ballot);
+        }
+    }
+
+    /// The log of a leader would change what is decided here: it was superseded, and does not know what was decided since.
+    fn refuse_sync(&mut self, from: P, ballot: Ballot<P>) {
+        match Some(ballot.regime) > self.chain.regime {
+            true => self.fetch(from, ballot.regime),
+            false => self.send_status(from),
         }
     }
 
@@ -209,14 +219,15 @@ impl<P: Peer> Log<P> {
         match (self.chain.hash_at(start), hash) {
             (Some(mine), Some(theirs)) => mine == theirs,
             // Not decided at the leader, which has the same log under the same ballot.
-            (_, None) => self.acceptor.accepted == prior && start <= self.acceptor.len(),
+            // If what is decided here was learnt instead, it may be another.
+            (_, None) => self.acceptor.aligned && self.acceptor.accepted == prior && start <= self.acceptor.len(),
             // Before what is kept in memory: whether it leads to what is kept is seen when all of it is there.
             (None, Some(_)) => start < self.chain.base() && same_regime,
         }
     }
 
     /// The log is what it was up to `start` and then `entries`, all under `ballot`, in one transaction; or, if that would
-    /// cut what is decided, nothing.
+    /// cut what is decided, nothing. Returns which.
     pub(super) fn adopt(&mut self, ballot: Ballot<P>, start: u64, mut entries: Entries<P>) -> bool {
         let decided = self.chain.decided();
         if self.acceptor.is_synced(ballot) && start + entries.len() as u64 <= self.acceptor.len() {
@@ -230,7 +241,6 @@ impl<P: Peer> Log<P> {
             let kept = known <= entries.len()
                 && self.chain.after(start).zip(&entries[forgotten..known]).all(|(mine, theirs)| mine == theirs);
             if !kept {
-                self.alarm(Alarm::DecidedWouldChange { ballot, decided });
                 return false;
             }
             entries.drain(..known);

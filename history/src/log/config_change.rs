@@ -11,8 +11,21 @@ use super::quorum::Weight;
 use super::{Log, Role};
 
 impl<P: Peer> Log<P> {
-    /// Proposes a configuration if one is due, none is undecided, and this one can be carried.
+    /// Looks at who is to vote, if that may be others than when it was looked at last.
     pub(super) fn review_voters(&mut self) {
+        let Role::Leading(leading) = &self.role else {
+            return;
+        };
+        let is_due = self.review_at.is_some_and(|at| at <= self.now);
+        if self.voters_changed || is_due || leading.candidate.is_some() {
+            self.voters_changed = false;
+            self.propose_voters();
+            self.review_at = self.next_review();
+        }
+    }
+
+    /// Proposes a configuration if one is due, none is undecided, and this one can be carried.
+    fn propose_voters(&mut self) {
         let Role::Leading(leading) = &self.role else {
             return;
         };
@@ -81,8 +94,7 @@ impl<P: Peer> Log<P> {
         (lowest != Some(first)).then_some(first)
     }
 
-    /// When the voters have to be looked at again.
-    pub(super) fn review_at(&self) -> Option<Instant> {
+    fn next_review(&self) -> Option<Instant> {
         let Role::Leading(leading) = &self.role else {
             return None;
         };
@@ -123,6 +135,7 @@ impl<P: Peer> Log<P> {
             && leading.leaving.len() < 2 * VOTERS_MAX
         {
             leading.leaving.insert(from);
+            self.voters_changed = true;
         }
     }
 

@@ -61,15 +61,41 @@ impl RunningHash {
     /// The digest after one more entry.
     #[must_use]
     pub fn then<P: Peer>(&self, entry: &Entry<P>) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update(self.0);
-        entry.feed(&mut |bytes| hasher.update(bytes));
-        Self(hasher.finalize().into())
+        let mut gathered = Gathered { hasher: Sha256::new(), bytes: [0; 256], len: 0 };
+        gathered.feed(&self.0);
+        entry.feed(&mut |bytes| gathered.feed(bytes));
+        Self(gathered.finish())
     }
 
     /// Its bytes.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// The many small fields of an entry, hashed at once.
+struct Gathered {
+    hasher: Sha256,
+    bytes: [u8; 256],
+    len: usize,
+}
+
+impl Gathered {
+    fn feed(&mut self, bytes: &[u8]) {
+        if self.len + bytes.len() > self.bytes.len() {
+            self.hasher.update(&self.bytes[..self.len]);
+            self.len = 0;
+        }
+        if bytes.len() > self.bytes.len() {
+            return self.hasher.update(bytes);
+        }
+        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    fn finish(mut self) -> [u8; 32] {
+        self.hasher.update(&self.bytes[..self.len]);
+        self.hasher.finalize().into()
     }
 }
 

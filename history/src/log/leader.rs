@@ -1,38 +1,15 @@
-//! Leading: prepare, establish, sync, accept, decide.
+//! Leading: sync, accept, decide.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::chain::within_message;
-use super::entry::{Config, Entry, Fork, Peer, RunningHash};
-use super::limits::{SYNC_BYTES, TAKEOVER, UNDECIDED_BYTES};
+use super::entry::{Peer, RunningHash};
+use super::limits::{SYNC_BYTES, UNDECIDED_BYTES};
 use super::message::{Entries, LogMessage};
 use super::quorum::Weight;
 use super::{Gated, Log, Role};
 use crate::Ballot;
-
-/// Between `Prepare` and enough promises.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Preparing<P> {
-    pub(super) ballot: Ballot<P>,
-    /// Own one included, once it is on disk.
-    promises: BTreeMap<P, Promised<P>>,
-    /// In a takeover, how long others are waited for.
-    takeover: Option<Instant>,
-    pub(super) next_beat: Instant,
-}
-
-/// What one peer promised with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Promised<P> {
-    accepted: Option<Ballot<P>>,
-    decided: u64,
-    len: u64,
-    /// What `entries` come after.
-    from: u64,
-    entries: Entries<P>,
-}
 
 /// Established.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,261 +40,25 @@ pub(super) struct Progress {
     pub(super) acked: u64,
 }
 
-impl<P: Peer> Log<P> {
-    /// Takes a higher round than any seen, and asks all voters of every live configuration once that is on disk: a
-    /// ballot that a crash makes forgotten would be taken again, and what was promised to the one told to the other.
-    pub(super) fn become_preparing(&mut self, takeover: Option<Instant>) {
-        let Some(regime) = self.acceptor.promised.map(|ballot| ballot.regime).max(self.chain.regime) else {
-            return;
-        };
-        let ballot = match takeover {
-            None => Ballot { regime, round: self.round.saturating_add(1), peer: self.me },
-            Some(_) => Ballot { regime: regime.taken_over(self.me), round: 1, peer: self.me },
-        };
-        self.round = ballot.round;
-        self.promise(ballot);
-        let next_beat = self.now + self.config.heartbeat;
-        self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), takeover, next_beat });
-        self.gate(Gated::OwnPromise(ballot));
-    }
-
-    pub(super) fn send_prepare(&mut self) {
-        let Role::Preparing(preparing) = &mut self.role else {
-            return;
-        };
-        preparing.next_beat = self.now + self.config.heartbeat;
-        if !preparing.promises.contains_key(&self.me) {
-            return;
-        }
-        let ballot = preparing.ballot;
-        let mut asked: BTreeSet<P> = match preparing.takeover {
-            Some(_) => self.members.reachable().collect(),
-            None => self.live_voters(),
-        };
-        asked.retain(|peer| *peer != self.me);
-        if let Role::Preparing(preparing) = &self.role {
-            asked.retain(|peer| !preparing.promises.contains_key(peer));
-        }
-        let (decided, config_index) = (self.chain.decided(), self.chain.config_index());
-        let (len, accepted) = (self.acceptor.len(), self.acceptor.accepted);
-        let message = LogMessage::Prepare { ballot, config_index, decided, len, accepted };
-        self.send_all(asked.into_iter().collect(), message);
-        self.send_more();
-    }
-
-    /// Asks for the rest of promises that are ahead of the own log.
-    fn send_more(&mut self) {
-        let mine = (self.acceptor.accepted, self.acceptor.len());
-        let Role::Preparing(preparing) = &self.role else {
-            return;
-        };
-        let ballot = preparing.ballot;
-        let ahead = preparing.promises.iter().filter(|(_, known)| (known.accepted, known.len) > mine);
-        let more = ahead.map(|(peer, known)| (*peer, known.from + known.entries.len() as u64, known.len));
-        let more: Vec<(P, u64)> =
-            more.filter(|(_, have, len)| have < len).map(|(peer, have, _)| (peer, have)).collect();
-        for (peer, from) in more {
-            self.send(peer, LogMessage::More { ballot, from });
-        }
-    }
-
-    pub(super) fn on_own_promise(&mut self, ballot: Ballot<P>) {
-        let (decided, len, accepted) = (self.chain.decided(), self.acceptor.len(), self.acceptor.accepted);
-        if let Role::Preparing(preparing) = &mut self.role
-            && preparing.ballot == ballot
-        {
-            let own = Promised { accepted, decided, len, from: len, entries: Vec::new() };
-            preparing.promises.insert(self.me, own);
-            self.send_prepare();
-            self.try_establish();
-        }
-    }
-
-    pub(super) fn on_promise(&mut self, from: P, ballot: Ballot<P>, theirs: PromisePiece<P>) {
-        let PromisePiece { accepted, decided, len, from: at, entries } = theirs;
-        let mine = (self.acceptor.accepted, self.acceptor.len());
-        let Role::Preparing(preparing) = &mut self.role else {
-            return;
-        };
-        // What is ahead of the own log comes after something that is in it: this is what was asked for.
-        let asked_for = at <= self.acceptor.len().max(self.chain.decided()) || (accepted, len) <= mine;
-        let known_to_come = preparing.promises.contains_key(&from);
-        if preparing.ballot != ballot || accepted >= Some(ballot) || !(asked_for || known_to_come) {
-            return;
-        }
-        match preparing.promises.get_mut(&from) {
-            Some(known) => {
-                let have = known.from + known.entries.len() as u64;
-                if at == have && accepted == known.accepted {
-                    known.entries.extend(entries);
-                }
-            }
-            None => {
-                preparing.promises.insert(from, Promised { accepted, decided, len, from: at, entries });
-            }
-        }
-        let Some(known) = preparing.promises.get(&from) else {
-            return;
-        };
-        let have = known.from + known.entries.len() as u64;
-        if have < known.len && (known.accepted, known.len) > mine {
-            self.send(from, LogMessage::More { ballot, from: have });
-        }
-        self.try_establish();
-    }
-
-    pub(super) fn on_nack(&mut self, promised: Ballot<P>) {
-        let own = match &self.role {
-            Role::Preparing(Preparing { ballot, .. }) | Role::Leading(Leading { ballot, .. }) => *ballot,
-            Role::Following => return,
-        };
-        if promised.regime == own.regime && promised > own {
-            self.round = self.round.max(promised.round);
-            self.role = Role::Following;
-            self.retry_at = Some(self.now + self.config.heartbeat / 4);
-        }
-    }
-
-    pub(super) fn on_stale(&mut self, from: P, decided: u64) {
-        let Role::Preparing(Preparing { ballot, .. }) = &self.role else {
-            return;
-        };
-        if let Some(regime) = self.chain.regime
-            && regime <= ballot.regime
-            && self.chain.decided() < decided
-        {
-            self.fetch(from, regime);
-        }
-    }
-
-    /// Establishes if the promises are a quorum of each configuration that is live in the greatest log among them.
-    pub(super) fn try_establish(&mut self) {
-        let Role::Preparing(preparing) = &self.role else {
-            return;
-        };
-        if !preparing.promises.contains_key(&self.me) {
-            return;
-        }
-        let Some((best, greatest)) = preparing
-            .promises
-            .iter()
-            .max_by_key(|(peer, promised)| (promised.accepted, promised.len, **peer == self.me))
-        else {
-            return;
-        };
-        let mine =
-            *best == self.me || (greatest.accepted, greatest.len) <= (self.acceptor.accepted, self.acceptor.len());
-        let complete = greatest.from + greatest.entries.len() as u64 >= greatest.len;
-        let (ballot, takeover) = (preparing.ballot, preparing.takeover);
-        if !mine && !complete {
-            return;
-        }
-        let decided_most = preparing.promises.iter().max_by_key(|(_, promised)| promised.decided);
-        let Some((ahead, decided)) = decided_most.map(|(peer, promised)| (*peer, promised.decided)) else {
-            return;
-        };
-        let len = if mine { self.acceptor.len() } else { greatest.len }.max(self.chain.decided());
-        if len < decided {
-            // Nobody who promised has accepted what somebody knows to be decided: read it from there first.
-            if let Some(regime) = self.chain.regime {
-                self.fetch(ahead, regime);
-            }
-            return;
-        }
-        let from = if mine { self.acceptor.len() } else { greatest.from };
-        let (staged, prior, prior_len) = (greatest.entries.clone(), greatest.accepted, greatest.len);
-        let promised: BTreeSet<P> = preparing.promises.keys().copied().collect();
-        match takeover {
-            None => {
-                let live = self.live_in(from, &staged, decided);
-                let carried =
-                    live.iter().all(|config| config.carries(Weight::TieBroken, |voter| promised.contains(&voter)));
-                if live.is_empty() || !carried {
-                    return;
-                }
-            }
-            Some(until) => {
-                let waits = self.members.reachable().any(|peer| !promised.contains(&peer));
-                if waits && self.now < until {
-                    return;
-                }
-            }
-        }
-        let staged = if mine { Vec::new() } else { staged };
-        let log = Established { start: from, entries: staged, mine, prior, prior_len, decided };
-        self.establish(ballot, log, takeover.map(|_| promised));
-    }
-
-    fn establish(&mut self, ballot: Ballot<P>, log: Established<P>, takes_over: Option<BTreeSet<P>>) {
-        let Established { mine, prior, prior_len, decided, .. } = log;
-        let own_decided = self.chain.decided();
-        let (start, entries) = match mine {
-            true if self.acceptor.aligned => (self.acceptor.len(), Vec::new()),
-            true => (own_decided, Vec::new()),
-            // More was decided meanwhile than was promised.
-            false if log.start + (log.entries.len() as u64) < own_decided => (own_decided, Vec::new()),
-            false => (log.start, log.entries),
-        };
-        let aside = self.acceptor.len() > own_decided && !self.acceptor.aligned && mine;
-        if aside || !self.adopt(ballot, start, entries) {
-            if aside {
-                self.alarm(super::Alarm::DecidedWouldChange { ballot, decided: own_decided });
-            }
-            self.role = Role::Following;
-            self.stopped = true;
-            return;
-        }
-        let states = match std::mem::replace(&mut self.role, Role::Following) {
-            Role::Preparing(preparing) => preparing.promises,
-            _ => BTreeMap::new(),
-        };
-        let len = self.acceptor.len();
-        self.role = Role::Leading(Leading {
+impl<P: Peer> Leading<P> {
+    /// Of a log that was accepted under `prior.0` and so long then, of which `decided` is known to be decided.
+    pub(super) fn new(ballot: Ballot<P>, prior: (Option<Ballot<P>>, u64), decided: u64, now: Instant) -> Self {
+        Self {
             ballot,
-            prior,
-            prior_len,
+            prior: prior.0,
+            prior_len: prior.1,
             progress: BTreeMap::new(),
-            taught: self.chain.decided(),
+            taught: decided,
             beat_due: true,
-            next_beat: self.now,
-            since: self.now,
+            next_beat: now,
+            since: now,
             leaving: BTreeSet::new(),
             candidate: None,
-        });
-        self.decide_to(decided.min(len));
-        if let Some(promised) = takes_over {
-            self.fork(promised, ballot);
-        }
-        self.proposed = None;
-        for (peer, promised) in states {
-            if peer != self.me {
-                let Promised { accepted, len, decided, .. } = promised;
-                let hash = self.chain.hash_at(decided);
-                self.sync(peer, accepted, len, decided, hash);
-            }
-        }
-        self.gate(Gated::Accepted(self.me, ballot, self.acceptor.len()));
-    }
-
-    /// The first entry of a takeover.
-    fn fork(&mut self, promised: BTreeSet<P>, ballot: Ballot<P>) {
-        let mut hash = self.chain.hash();
-        for entry in &self.acceptor.tail {
-            hash = hash.then(entry);
-        }
-        let voters: Vec<P> = promised.into_iter().collect();
-        let mut ranked = self.members.in_rank(&voters);
-        ranked.truncate(super::VOTERS_MAX);
-        if !ranked.contains(&self.me) {
-            ranked.pop();
-            ranked.push(self.me);
-        }
-        if let Some(mut config) = Config::of(&ranked) {
-            config.fork = Some(Fork { regime: ballot.regime, index: self.acceptor.len(), hash });
-            self.append(vec![Arc::new(Entry::Config(config))]);
         }
     }
+}
 
+impl<P: Peer> Log<P> {
     /// Puts entries at the end of the log, if this peer leads and there is room. Returns whether it did.
     pub(super) fn lead_entries(&mut self, entries: Entries<P>) -> bool {
         let Role::Leading(Leading { ballot, .. }) = &self.role else {
@@ -344,7 +85,14 @@ impl<P: Peer> Log<P> {
     }
 
     /// Sends a follower what its log lacks, unless that is so much that it has to fetch first.
-    fn sync(&mut self, to: P, accepted: Option<Ballot<P>>, len: u64, decided: u64, hash: Option<RunningHash>) {
+    pub(super) fn sync(
+        &mut self,
+        to: P,
+        accepted: Option<Ballot<P>>,
+        len: u64,
+        decided: u64,
+        hash: Option<RunningHash>,
+    ) {
         let Role::Leading(leading) = &self.role else {
             return;
         };
@@ -492,33 +240,6 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    /// The configurations whose quorums a ballot needs, if the log is this peer's up to `from` and then `staged`: the one
-    /// in force at the greatest place known to be decided, and all after it. A takeover leaves those before it behind.
-    fn live_in(&self, from: u64, staged: &Entries<P>, decided: u64) -> Vec<Config<P>> {
-        let mut configs: BTreeMap<u64, &Config<P>> = BTreeMap::new();
-        let known = self.chain.decided();
-        configs.extend(self.chain.config_at(known.min(decided)));
-        for (at, entry) in (known.min(decided) + 1..).zip(self.chain.after(known.min(decided))) {
-            configs.extend(entry.config().map(|config| (at, config)));
-        }
-        if self.acceptor.aligned {
-            configs.extend(self.acceptor.configs.range(..=from).map(|(at, config)| (*at, config)));
-        }
-        for (at, entry) in (from + 1..).zip(staged) {
-            configs.extend(entry.config().map(|config| (at, config)));
-        }
-        let in_force = configs.range(..=decided).next_back().map_or(0, |(at, _)| *at);
-        let fork = configs.iter().rev().find(|(at, config)| **at > decided && config.fork.is_some());
-        let first = fork.map_or(in_force, |(at, _)| *at);
-        configs.range(first..).map(|(_, config)| (*config).clone()).collect()
-    }
-
-    /// The voters of every configuration that is live in the own log.
-    pub(super) fn live_voters(&self) -> BTreeSet<P> {
-        let live = self.live_in(self.acceptor.len(), &Vec::new(), self.chain.decided());
-        live.into_iter().flat_map(|config| config.voters).collect()
-    }
-
     /// Who is to hold the whole log: the live voters and whoever is to become one.
     fn targets(&self) -> BTreeSet<P> {
         let mut targets = self.live_voters();
@@ -528,30 +249,6 @@ impl<P: Peer> Log<P> {
         targets.retain(|peer| *peer != self.me && self.members.is_reachable(*peer));
         targets
     }
-
-    /// The deadline after which a takeover waits for nobody any more.
-    pub(super) fn takeover_until(&self) -> Instant {
-        self.now + TAKEOVER
-    }
-}
-
-/// The greatest log among the promises.
-struct Established<P> {
-    start: u64,
-    entries: Entries<P>,
-    mine: bool,
-    prior: Option<Ballot<P>>,
-    prior_len: u64,
-    decided: u64,
-}
-
-/// The fields of a `Promise` beside its ballot.
-pub(super) struct PromisePiece<P> {
-    pub(super) accepted: Option<Ballot<P>>,
-    pub(super) decided: u64,
-    pub(super) len: u64,
-    pub(super) from: u64,
-    pub(super) entries: Entries<P>,
 }
 
 /// The fields of an `Ask` beside its ballot.

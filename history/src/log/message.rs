@@ -164,8 +164,8 @@ pub enum LogMessage<P> {
     Snapshot(SnapshotPiece<P>),
     /// What the sender holds decided; the receiver compares, and fetches if it has less.
     Status {
-        /// Of which regime.
-        regime: Regime<P>,
+        /// Of which regime; none while it knows of none.
+        regime: Option<Regime<P>>,
         /// How much.
         decided: u64,
         /// The running hash there.
@@ -259,7 +259,7 @@ impl<P> LogMessage<P> {
             Self::Fetch { regime, from, .. } => (vec![regime.number, *from], 0),
             Self::Learn { regime, from, entries, decided, .. } => (vec![regime.number, *from, *decided], entries.len()),
             Self::Snapshot(piece) => (vec![piece.index, piece.at, piece.of], piece.rows.len().min(MESSAGE_ENTRIES)),
-            Self::Status { regime, decided, .. } => (vec![regime.number, *decided], 0),
+            Self::Status { regime, decided, .. } => (vec![regime.as_ref().map_or(0, |regime| regime.number), *decided], 0),
             Self::Leaving => (vec![], 0),
         };
         lengths.iter().all(|len| *len < NUMBER_MAX) && entries <= MESSAGE_ENTRIES

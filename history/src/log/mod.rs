@@ -49,7 +49,10 @@ mod limits;
 mod members;
 mod message;
 mod output;
+mod prepare;
 mod quorum;
+mod snapshot;
+mod view;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -59,11 +62,13 @@ use bytes::Bytes;
 
 use crate::{Applied, Ballot, Index, Regime, Say, Verdict};
 use acceptor::{Acceptor, SyncPiece, Theirs};
-use catch_up::{Fetching, Gathering, Learnt, Switch};
+use catch_up::{Fetching, Learnt, Switch};
 use chain::Chain;
 use durable::Disk;
-use leader::{Asked, Leading, Preparing, PromisePiece};
+use leader::{Asked, Leading};
 use members::Members;
+use prepare::{Preparing, PromisePiece};
+use snapshot::Gathering;
 
 pub use durable::{Durable, Op, Write};
 pub use entry::{Config, Entry, Fork, Peer, RunningHash};
@@ -108,6 +113,10 @@ pub struct Log<P> {
     snapshot: Option<Snapshot<P>>,
     unsnapshot_bytes: usize,
     quorum: Option<(bool, Vec<P>)>,
+    /// Whether something has changed that decides who is to vote.
+    voters_changed: bool,
+    /// When the voters have to be looked at again, should nothing change.
+    review_at: Option<Instant>,
     leaving: Option<Leaving>,
     /// The exactly-once table after the whole log, decided or not, while this peer leads.
     proposed: Option<Applied>,
@@ -165,6 +174,8 @@ impl<P: Peer> Log<P> {
             snapshot: None,
             unsnapshot_bytes: 0,
             quorum: None,
+            voters_changed: true,
+            review_at: None,
             leaving: None,
             proposed: None,
             ack: None,
@@ -246,6 +257,17 @@ impl<P: Peer> Log<P> {
         self.step(now, |log| {
             if peer != log.me {
                 log.members.reach(peer, now);
+                log.voters_changed = true;
+                log.send_status(peer);
+            }
+        });
+    }
+
+    /// Compares what is decided here with what a peer has: to be called now and then with one that is reachable, by lot. While
+    /// somebody leads that can decide, its beats do more.
+    pub fn compare(&mut self, peer: P, now: Instant) {
+        self.step(now, |log| {
+            if log.members.is_reachable(peer) {
                 log.send_status(peer);
             }
         });
@@ -253,12 +275,19 @@ impl<P: Peer> Log<P> {
 
     /// A peer can no longer be reached. May be called again when more is known of why.
     pub fn handle_unreachable(&mut self, peer: P, loss: Loss, now: Instant) {
-        self.step(now, |log| log.members.lose(peer, loss, now));
+        self.step(now, |log| {
+            log.members.lose(peer, loss, now);
+            log.voters_changed = true;
+            log.fetch_elsewhere(peer);
+        });
     }
 
     /// The members, the highest-ranked first, this peer among them.
     pub fn handle_members(&mut self, ranked: &[P], now: Instant) {
-        self.step(now, |log| log.members.rank(ranked));
+        self.step(now, |log| {
+            log.members.rank(ranked);
+            log.voters_changed = true;
+        });
     }
 
     /// A message came.
@@ -329,27 +358,11 @@ impl<P: Peer> Log<P> {
         may
     }
 
-    /// Who votes, under any configuration that may be in force.
-    pub fn voters(&self) -> Vec<P> {
-        self.live_voters().into_iter().collect()
-    }
-
-    /// The voters that cannot be reached, in order.
-    pub fn missing_voters(&self) -> Vec<P> {
-        let mut missing = self.voters();
-        missing.retain(|voter| *voter != self.me && !self.members.is_reachable(*voter));
-        missing
-    }
-
-    /// The first decided place that is in memory; one beyond the last if none is.
-    pub fn first_in_memory(&self) -> u64 {
-        self.chain.base() + 1
-    }
-
     /// This peer wants to leave; [`LogEvent::Left`] says when it may, in 2 s at most.
     pub fn leave(&mut self, now: Instant) {
         self.step(now, |log| {
             let until = log.leave_until();
+            log.voters_changed = true;
             log.leaving.get_or_insert(Leaving { until, next_ask: now, told: false });
         });
     }
@@ -387,98 +400,11 @@ impl<P: Peer> Log<P> {
             Role::Preparing(preparing) => Some(preparing.next_beat),
             Role::Leading(leading) => Some(leading.next_beat),
         };
+        let review = self.review_at.filter(|_| matches!(self.role, Role::Leading(_)));
         let leaving = self.leaving.as_ref().filter(|leaving| !leaving.told);
         let leaving = leaving.map(|leaving| leaving.next_ask.min(leaving.until));
-        let next = [beat, self.review_at(), self.retry_at, leaving].into_iter().flatten().min();
+        let next = [beat, review, self.retry_at, leaving].into_iter().flatten().min();
         next.map(|at| at.max(self.now))
-    }
-
-    /// Whose log it is.
-    pub fn me(&self) -> P {
-        self.me
-    }
-
-    /// How many places are decided here.
-    pub fn decided(&self) -> u64 {
-        self.chain.decided()
-    }
-
-    /// How many entries this peer has accepted, decided or not.
-    pub fn accepted_len(&self) -> u64 {
-        self.acceptor.len()
-    }
-
-    /// What this peer promised last.
-    pub fn promised(&self) -> Option<Ballot<P>> {
-        self.acceptor.promised
-    }
-
-    /// Under which ballot its log was accepted.
-    pub fn accepted(&self) -> Option<Ballot<P>> {
-        self.acceptor.accepted
-    }
-
-    /// The ballot under which this peer leads: the fencing token for what a leader does.
-    pub fn established(&self) -> Option<Ballot<P>> {
-        match &self.role {
-            Role::Leading(leading) => Some(leading.ballot),
-            _ => None,
-        }
-    }
-
-    /// The regime of what is decided here.
-    pub fn regime(&self) -> Option<Regime<P>> {
-        self.chain.regime
-    }
-
-    /// The running hash over all that is decided here.
-    pub fn hash(&self) -> RunningHash {
-        self.chain.hash()
-    }
-
-    /// The running hash at a place, if it is still in memory.
-    pub fn hash_at(&self, len: u64) -> Option<RunningHash> {
-        self.chain.hash_at(len)
-    }
-
-    /// A decided entry, if it is still in memory.
-    pub fn get(&self, index: Index) -> Option<&Arc<Entry<P>>> {
-        self.chain.get(index.number())
-    }
-
-    /// The accepted entry at a place, decided or not, if it is in memory.
-    pub fn accepted_entry(&self, index: Index) -> Option<&Arc<Entry<P>>> {
-        let at = index.number();
-        if at <= self.acceptor.fork {
-            return self.chain.get(at);
-        }
-        let offset = usize::try_from(at - self.acceptor.fork - 1).ok()?;
-        self.acceptor.tail.get(offset)
-    }
-
-    /// The configuration in force, and where it stands.
-    pub fn config(&self) -> Option<(u64, &Config<P>)> {
-        self.chain.config_at(self.chain.decided())
-    }
-
-    /// The configurations proposed and not decided.
-    pub fn undecided_configs(&self) -> usize {
-        self.acceptor.configs.len()
-    }
-
-    /// The exactly-once table.
-    pub fn applied(&self) -> &Applied {
-        &self.applied
-    }
-
-    /// What is wanted most next, at a lead: the number of `session` that may be proposed next.
-    pub fn next_proposed(&self, session: crate::Session) -> u64 {
-        self.proposed.as_ref().unwrap_or(&self.applied).next(session)
-    }
-
-    /// Whether this peer leads and cannot take more until some of it is decided.
-    pub fn is_full(&self) -> bool {
-        self.established().is_some() && !self.has_room()
     }
 
     fn step(&mut self, now: Instant, input: impl FnOnce(&mut Self)) {
@@ -551,6 +477,7 @@ impl<P: Peer> Log<P> {
             Entry::Config(_) => {
                 // Whoever restarts without knowing it needs the voters before it too, who may be gone.
                 self.disk.write_decided();
+                self.voters_changed = true;
                 true
             }
             Entry::Note { .. } => true,

@@ -56,12 +56,17 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
     /// A line lost its place. It is kept again, if the line after it is the oldest that is kept.
     pub(crate) fn take_back(&mut self, say: &Say, now: Instant) {
         self.lanes.put_back(Line { say: say.clone(), came: now });
-        self.touched.insert(say.id.session);
+        self.touched.push(say.id.session);
     }
 
-    /// The sessions of which lines were shown since this was last asked.
-    pub(crate) fn take_shown(&mut self) -> Vec<Session> {
-        std::mem::take(&mut self.touched).into_iter().collect()
+    /// The next of the sessions of which lines were shown since this was last asked.
+    pub(crate) fn pop_shown(&mut self) -> Option<Session> {
+        self.touched.pop()
+    }
+
+    /// Nobody asks which lines were shown.
+    pub(crate) fn forget_shown(&mut self) {
+        self.touched.clear();
     }
 
     /// The sessions of which lines are kept.

@@ -85,8 +85,8 @@ impl<P: Copy + Ord> Pool<P> {
 
     /// Shows the next line of `session`, whatever it follows.
     fn show(&mut self, session: Session) {
-        if self.is_confirmed {
-            self.touched.insert(session);
+        if self.is_confirmed && self.touched.last() != Some(&session) {
+            self.touched.push(session);
         }
         if let Some(say) = self.lanes.show(session) {
             self.frontier.show(say);

@@ -39,7 +39,10 @@ struct Peer {
     log: Option<Log<Id>>,
     durable: Durable<Id>,
     disk: VecDeque<(Instant, Write<Id>)>,
-    inbox: VecDeque<(Instant, Input)>,
+    /// By when it comes, and a number.
+    inbox: BTreeMap<(Instant, u64), Input>,
+    /// When the last comes of what each other peer does.
+    last: BTreeMap<Id, Instant>,
     /// How long a write takes at most, in milliseconds.
     slow: u64,
 }
@@ -55,6 +58,7 @@ pub(crate) struct Sim {
     leaders: BTreeMap<Id, Option<Id>>,
     loss: u32,
     said: BTreeMap<u64, u64>,
+    posted: u64,
     config: LogConfig,
     pub(crate) check: Check,
     pub(crate) tamper: Tamper,
@@ -73,6 +77,7 @@ impl Sim {
             leaders: BTreeMap::new(),
             loss: 0,
             said: BTreeMap::new(),
+            posted: 0,
             config,
             check: Check::default(),
             tamper: Tamper::default(),
@@ -85,7 +90,8 @@ impl Sim {
                 log: Some(log),
                 durable: Durable::default(),
                 disk: VecDeque::new(),
-                inbox: VecDeque::new(),
+                inbox: BTreeMap::new(),
+                last: BTreeMap::new(),
                 slow: 3,
             };
             sim.peers.push(peer);
@@ -277,10 +283,10 @@ impl Sim {
     fn read(&mut self, id: Id) {
         loop {
             let peer = &mut self.peers[usize::from(id)];
-            if peer.inbox.front().is_none_or(|(at, _)| self.now < *at) {
+            if peer.inbox.first_key_value().is_none_or(|((at, _), _)| self.now < *at) {
                 return;
             }
-            let (Some((_, input)), Some(log)) = (peer.inbox.pop_front(), &mut peer.log) else {
+            let (Some((_, input)), Some(log)) = (peer.inbox.pop_first(), &mut peer.log) else {
                 return;
             };
             match input {
@@ -364,9 +370,15 @@ impl Sim {
     }
 
     fn put(&mut self, to: Id, delay: Duration, input: Input) {
-        let inbox = &mut self.peers[usize::from(to)].inbox;
-        // Messages of one sender stay in order with those of all others: reordering is by delay of whole inboxes.
-        let last = inbox.back().map_or(self.now, |(at, _)| *at);
-        inbox.push_back((last.max(self.now + delay), input));
+        let about = match &input {
+            Input::Reachable(other) | Input::Unreachable(other, _) | Input::Message(other, _) => *other,
+            Input::Leader(_) | Input::Members(_) => to,
+        };
+        let peer = &mut self.peers[usize::from(to)];
+        // In order with all that comes of the same peer, and with nothing else.
+        let last = peer.last.entry(about).or_insert(self.now);
+        *last = (*last).max(self.now + delay);
+        self.posted += 1;
+        peer.inbox.insert((*last, self.posted), input);
     }
 }

@@ -1,13 +1,17 @@
 //! One promise a test.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use history::{History, HistoryEvent, Limits, LogConfig, Loss, SayError, Session};
+use history::{
+    Ballot, Config, Entry, History, HistoryEvent, Limits, Log, LogConfig, LogMessage, Loss, Regime, RunningHash,
+    SayError, Session,
+};
 use uuid::Uuid;
 
 use crate::sim::Sim;
-use crate::start;
+use crate::{line, start};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -145,6 +149,36 @@ fn a_latecomer_learns_all_there_was() {
     sim.restart(2);
     sim.pass(5 * SECOND);
     sim.assert_converged("caught up");
+}
+
+/// The follower accepted x and then learnt that y was decided in its place; the leader knows nothing of y.
+#[test]
+fn what_was_learnt_instead_is_not_acknowledged_to_a_leader_that_was_superseded() {
+    let now = start();
+    let mut log = Log::new(1_u8, LogConfig::default(), now);
+    log.handle_reachable(0, now);
+    log.handle_reachable(2, now);
+    let regime = Regime::founded(0);
+    let ballot = Ballot { regime, round: 1, peer: 0 };
+    let config = Arc::new(Entry::Config(Config { voters: vec![0, 1, 2], tie_breaker: 0, fork: None }));
+    let [x, y, z] = [1, 2, 3].map(|session| Arc::new(Entry::Line(line(session, 0))));
+    let hash = Some(RunningHash::default());
+    let entries = vec![Arc::clone(&config), x];
+    log.handle_message(0, LogMessage::Sync { ballot, prior: None, start: 0, hash, from: 0, entries, len: 2 }, now);
+    let entries = vec![config, y, Arc::clone(&z)];
+    log.handle_message(2, LogMessage::Learn { regime, from: 0, hash, entries, decided: 3 }, now);
+    let prior = Some(ballot);
+    let sync = LogMessage::Sync { ballot, prior, start: 2, hash: None, from: 2, entries: vec![z], len: 3 };
+    log.handle_message(0, sync, now);
+    while let Some(write) = log.poll_write() {
+        log.handle_written(write.ticket, now);
+    }
+    let sent = std::iter::from_fn(|| log.poll_transmit());
+    let acknowledged = sent.filter_map(|transmit| match transmit.message {
+        LogMessage::Accepted { len, .. } => Some(len),
+        _ => None,
+    });
+    assert_eq!(acknowledged.max(), Some(2));
 }
 
 #[test]

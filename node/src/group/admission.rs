@@ -186,7 +186,10 @@ impl Group {
     pub(super) fn pursue_membership(&mut self, now: Now) {
         match &mut self.stage {
             Stage::Joining(joining) => {
-                if let Some(attempts) = joining.failed(now.instant) {
+                if joining.goes_on_alone(now.instant) {
+                    info!("nobody answers: this peer goes on alone");
+                    self.found(now);
+                } else if let Some(attempts) = joining.failed(now.instant) {
                     self.stage = Stage::Gone;
                     self.outputs.push_back(Output::NotJoined(attempts));
                 } else if joining.founds(now.instant) {
@@ -276,9 +279,13 @@ impl Group {
             return;
         }
         let Some(roster) = &self.roster else { return };
-        if roster.contains(from) {
-            self.welcomes.insert(from);
-            return;
+        if let Some(entry) = roster.entry(from) {
+            if entry.address == join.address {
+                self.welcomes.insert(from);
+                return;
+            }
+            // It has come back, and listens elsewhere.
+            self.edit(Edit::Drop(from));
         }
         match self.judge(from, &join) {
             Verdict::Admit(name, replaced) => {

@@ -20,6 +20,8 @@ pub(super) struct Joining {
     priority: u16,
     /// By when it must be done; a founder is done at once.
     deadline: Instant,
+    /// Whether it was a member before: then it goes on alone rather than not at all.
+    returns: bool,
     /// What became of each address, at last.
     attempts: BTreeMap<Address, Option<DialError>>,
     /// Reached peers that are in no group either, with their priorities.
@@ -35,11 +37,12 @@ pub(super) struct Joining {
 }
 
 impl Joining {
-    pub(super) fn new(me: &PeerInfo, seeds: &[Address], limit: Duration, now: Instant) -> Self {
+    pub(super) fn new(me: &PeerInfo, seeds: &[Address], limit: Duration, returns: bool, now: Instant) -> Self {
         Self {
             me: me.id,
             priority: me.priority,
             deadline: now + limit,
+            returns,
             attempts: seeds.iter().map(|address| (address.clone(), None)).collect(),
             newcomers: BTreeMap::new(),
             members: BTreeSet::new(),
@@ -91,11 +94,16 @@ impl Joining {
         Some(since + ALONE)
     }
 
+    /// Whether nobody is there, and this peer goes on alone with what it has.
+    pub(super) fn goes_on_alone(&self, now: Instant) -> bool {
+        self.returns && self.members.is_empty() && self.deadline <= now
+    }
+
     /// What became of each address, once there is no more hope: time is up, or every address refused for good.
     pub(super) fn failed(&self, now: Instant) -> Option<Vec<(Address, Option<DialError>)>> {
         let nobody = self.newcomers.is_empty() && self.members.is_empty();
         let is_final = |error: &Option<DialError>| error.as_ref().is_some_and(DialError::is_final);
-        let hopeless = nobody && self.attempts.values().all(is_final);
+        let hopeless = !self.returns && nobody && self.attempts.values().all(is_final);
         (hopeless || self.deadline <= now).then(|| self.attempts.clone().into_iter().collect())
     }
 

@@ -199,14 +199,16 @@ impl Group {
         let config = election::Config { heartbeat, timeout, ..election::Config::default() };
         let [said, private] = sessions.map(Session::new);
         let log = LogConfig { heartbeat, ..LogConfig::default() };
+        let bully = restored::bully(me.id, config, disk.as_ref(), now.instant);
+        let returns = disk.as_ref().is_some_and(|disk| disk.log.regime.is_some());
         let (history, confirmed) = restored::history((me.id, said), log, disk, seed, now.instant);
         let mut group = Self {
-            bully: Bully::new(me.id, config, now.instant),
+            bully,
             history,
             confirmed,
             now,
             presence: Presence::new(me.id, timeout * 3),
-            stage: Stage::Joining(Box::new(Joining::new(&me, &seeds, join_timeout, now.instant))),
+            stage: Stage::Joining(Box::new(Joining::new(&me, &seeds, join_timeout, returns, now.instant))),
             me,
             name,
             heartbeat,
@@ -335,6 +337,10 @@ impl Group {
             if !self.reachable.is_empty() {
                 let chosen = self.random.random_range(0..self.reachable.len());
                 self.reachable.keys().nth(chosen).copied().into_iter().for_each(|peer| self.send_have(peer));
+            }
+            if !self.partners.is_empty() {
+                let chosen = self.random.random_range(0..self.partners.len());
+                self.partners.iter().nth(chosen).copied().into_iter().for_each(|peer| self.history.compare(peer, now.instant));
             }
         }
         self.settle(now);

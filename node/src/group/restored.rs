@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use election::{Bully, Epoch};
 use history::{Durable, History, Index, Limits, LogConfig, Say, Session};
 use transport::PeerId;
 
@@ -19,6 +20,17 @@ pub struct Restored {
     pub pool: Vec<Say>,
     /// The last confirmed lines, by their places.
     pub recent: Vec<(Index, Say)>,
+    /// The newest epoch that it had seen.
+    pub epoch: Option<Epoch<PeerId>>,
+}
+
+/// The election of a member that may have taken part before.
+pub(super) fn bully(me: PeerId, config: election::Config, disk: Option<&Restored>, now: Instant) -> Bully<PeerId> {
+    let mut bully = Bully::new(me, config, now);
+    if let Some(epoch) = disk.and_then(|disk| disk.epoch) {
+        bully.handle_restored(epoch);
+    }
+    bully
 }
 
 /// The history that a member begins with, and what of it is confirmed.
@@ -30,7 +42,7 @@ pub(super) fn history(
     now: Instant,
 ) -> (History<PeerId>, Confirmed) {
     let limits = Limits::default();
-    let Some(Restored { log, pool, recent }) = disk else {
+    let Some(Restored { log, pool, recent, .. }) = disk else {
         return (History::join(me, session, limits, config, seed, now), Confirmed::new(false, 0, Vec::new()));
     };
     let config = LogConfig { keep_entries: KEPT_WITH_DISK, has_store: true, ..config };

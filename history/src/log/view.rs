@@ -1,0 +1,114 @@
+//! What can be seen of a log.
+
+use std::sync::Arc;
+
+use super::entry::{Config, Entry, Peer, RunningHash};
+use super::{Log, Role};
+use crate::{Applied, Ballot, Index, Regime, Session};
+
+impl<P: Peer> Log<P> {
+    /// Whose log it is.
+    pub fn me(&self) -> P {
+        self.me
+    }
+
+    /// Who votes, under any configuration that may be in force.
+    pub fn voters(&self) -> Vec<P> {
+        self.live_voters().into_iter().collect()
+    }
+
+    /// The voters that cannot be reached, in order.
+    pub fn missing_voters(&self) -> Vec<P> {
+        let mut missing = self.voters();
+        missing.retain(|voter| *voter != self.me && !self.members.is_reachable(*voter));
+        missing
+    }
+
+    /// The first decided place that is in memory; one beyond the last if none is.
+    pub fn first_in_memory(&self) -> u64 {
+        self.chain.base() + 1
+    }
+
+    /// How many places are decided here.
+    pub fn decided(&self) -> u64 {
+        self.chain.decided()
+    }
+
+    /// How many entries this peer has accepted, decided or not.
+    pub fn accepted_len(&self) -> u64 {
+        self.acceptor.len()
+    }
+
+    /// What this peer promised last.
+    pub fn promised(&self) -> Option<Ballot<P>> {
+        self.acceptor.promised
+    }
+
+    /// Under which ballot its log was accepted.
+    pub fn accepted(&self) -> Option<Ballot<P>> {
+        self.acceptor.accepted
+    }
+
+    /// The ballot under which this peer leads: the fencing token for what a leader does.
+    pub fn established(&self) -> Option<Ballot<P>> {
+        match &self.role {
+            Role::Leading(leading) => Some(leading.ballot),
+            _ => None,
+        }
+    }
+
+    /// The regime of what is decided here.
+    pub fn regime(&self) -> Option<Regime<P>> {
+        self.chain.regime
+    }
+
+    /// The running hash over all that is decided here.
+    pub fn hash(&self) -> RunningHash {
+        self.chain.hash()
+    }
+
+    /// The running hash at a place, if it is still in memory.
+    pub fn hash_at(&self, len: u64) -> Option<RunningHash> {
+        self.chain.hash_at(len)
+    }
+
+    /// A decided entry, if it is still in memory.
+    pub fn get(&self, index: Index) -> Option<&Arc<Entry<P>>> {
+        self.chain.get(index.number())
+    }
+
+    /// The accepted entry at a place, decided or not, if it is in memory.
+    pub fn accepted_entry(&self, index: Index) -> Option<&Arc<Entry<P>>> {
+        let at = index.number();
+        if at <= self.acceptor.fork {
+            return self.chain.get(at);
+        }
+        let offset = usize::try_from(at - self.acceptor.fork - 1).ok()?;
+        self.acceptor.tail.get(offset)
+    }
+
+    /// The configuration in force, and where it stands.
+    pub fn config(&self) -> Option<(u64, &Config<P>)> {
+        self.chain.config_at(self.chain.decided())
+    }
+
+    /// The configurations proposed and not decided.
+    pub fn undecided_configs(&self) -> usize {
+        self.acceptor.configs.len()
+    }
+
+    /// The exactly-once table.
+    pub fn applied(&self) -> &Applied {
+        &self.applied
+    }
+
+    /// What is wanted most next, at a lead: the number of `session` that may be proposed next.
+    pub fn next_proposed(&self, session: Session) -> u64 {
+        self.proposed.as_ref().unwrap_or(&self.applied).next(session)
+    }
+
+    /// Whether this peer leads and cannot take more until some of it is decided.
+    pub fn is_full(&self) -> bool {
+        self.established().is_some() && !self.has_room()
+    }
+}
