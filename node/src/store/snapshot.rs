@@ -1,7 +1,5 @@
 //! A snapshot as bytes: in pieces, for the encoding that peers share ends at the length of a message (pure).
 
-use std::collections::BTreeMap;
-
 use history::{APPLIED_SESSIONS, Applied, Config, RunningHash, SessionRow, Snapshot};
 use serde::de::value::{Error as ValueError, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize as _, Deserializer, IntoDeserializer, Visitor};
@@ -34,7 +32,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Snapshot<PeerId>> {
     while !bytes.is_empty() {
         rows.extend(transport::decode::<Vec<SessionRow>>(pop(&mut bytes)?).ok()?);
     }
-    let applied = table(floor, rows).ok().filter(|table| table.len() as u64 == count)?;
+    let applied = table(floor, &rows).ok().filter(|table| table.len() as u64 == count)?;
     Some(Snapshot { index, hash, config, config_index, applied })
 }
 
@@ -51,22 +49,23 @@ fn pop<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(piece)
 }
 
-/// The table of these rows. It has no constructor that takes them, but is made by whatever can be deserialized: its fields
-/// are the limit, the floor, the sessions, and the sessions by their last place.
-fn table(floor: u64, rows: Vec<SessionRow>) -> Result<Applied, ValueError> {
+/// The table of these rows. It has no public constructor that takes them, but is made by whatever can be deserialized: its
+/// fields are the limit, the floor, the sessions, and, of a full table only, the sessions by their last place.
+fn table(floor: u64, rows: &[SessionRow]) -> Result<Applied, ValueError> {
     let session = |row: &SessionRow| Value::Seq(row.session.uuid().as_bytes().map(|b| Value::Number(b.into())).into());
     let sessions = rows.iter().map(|row| {
         let fields = [row.next, row.last, row.lamport].map(Value::Number);
         (session(row), Value::Seq(fields.into()))
     });
-    // In order, so that the set is built quickly.
-    let by_last: BTreeMap<_, _> = rows.iter().map(|row| ((row.last, row.session), session(row))).collect();
-    let by_last = by_last.into_iter().map(|((last, _), session)| Value::Seq(vec![Value::Number(last), session]));
+    let by_last = match rows.len() {
+        APPLIED_SESSIONS.. => rows.iter().map(|row| Value::Seq(vec![Value::Number(row.last), session(row)])).collect(),
+        _ => Vec::new(),
+    };
     Applied::deserialize(Value::Seq(vec![
         Value::Number(APPLIED_SESSIONS as u64),
         Value::Number(floor),
         Value::Map(sessions.collect()),
-        Value::Seq(by_last.collect()),
+        Value::Seq(by_last),
     ]))
 }
 
