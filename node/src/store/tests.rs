@@ -6,6 +6,7 @@ mod model;
 mod opening;
 mod process;
 mod reading;
+mod restart;
 mod searching;
 mod writing;
 
