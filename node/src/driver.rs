@@ -363,7 +363,9 @@ impl Driver {
                 Err(full) => drop(reply.send(Err(full.into()))),
             },
             Command::History { query, reply } => drop(reply.send(Ok(self.group.lines(&query)))),
-            Command::Entries { from, most, reply } => drop(reply.send(Ok(self.group.entries(from, most)))),
+            Command::Entries { from, most, reply } => {
+                let _ = reply.send(self.group.entries(from, most).map_err(HistoryError::Gone));
+            }
             Command::Applied { index, reply } if self.group.confirmed() >= index.number() => drop(reply.send(())),
             Command::Applied { index, reply } => self.reads.entry(index).or_default().push(reply),
             Command::Takeover { lost, reply } => drop(reply.send(self.group.takeover(&lost, now))),

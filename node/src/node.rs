@@ -172,7 +172,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// The disk does not give them, or the member has left.
+    /// What stands there is no longer in memory, the disk does not give it, or the member has left.
     pub async fn entries(&self, from: Index, most: usize) -> Result<Vec<Entry>, HistoryError> {
         let most = most.min(MOST_ENTRIES);
         self.ask(|reply| Command::Entries { from, most, reply }).await?
