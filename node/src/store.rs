@@ -19,7 +19,8 @@
 //! # Where to look
 //!
 //! `docs/store.md` tells people what each file is and how to query the history; `schema.rs` has the tables and how the
-//! database is set, `columns.rs` the checksums, `mark.rs` how loss below the last sync is found.
+//! database is set, `extent.rs` says which changes fit the log and `commit.rs` makes them, `columns.rs` has the checksums,
+//! `mark.rs` how loss below the last sync is found.
 
 mod aside;
 mod batch;
@@ -27,13 +28,16 @@ mod columns;
 mod commit;
 mod damage;
 mod error;
+mod extent;
 mod lock;
 mod mark;
 mod open;
 mod queue;
 mod reader;
+mod row;
 mod schema;
 mod search;
+mod snapshot;
 pub(crate) mod words;
 mod worker;
 mod writer;
@@ -49,9 +53,10 @@ use std::thread;
 use std::time::Instant;
 
 use async_channel::Receiver;
-use history::Index;
+use history::{Entries, Index};
+use transport::PeerId;
 
-pub(crate) use self::batch::{Batch, PoolLine, Refusal, Row, Snapshot};
+pub(crate) use self::batch::{Batch, Refusal};
 pub use self::error::{Aside, OpenError};
 pub(crate) use self::open::Found;
 pub(crate) use self::queue::Refused;
@@ -153,7 +158,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// The batch is handed back: too much waits for the disk, or it does not fit the log.
+    /// The batch is handed back: too much waits for the disk ([`Refusal::Full`]: hand it in again after the next
+    /// [`Event::Written`]), or it does not fit the log. One that fits is taken in the end, whatever it weighs.
     pub(crate) fn hand_in(&self, batch: Batch) -> Result<(), Refused> {
         self.queue.push(batch, Instant::now())
     }
@@ -164,17 +170,21 @@ impl Store {
         self.queue.oldest()
     }
 
-    /// The entries from a place on, without a gap: at most `limit` or 10,000, and about 8 MiB.
+    /// The entries after a place, decided or not, without a gap: at most so many, and of so much weight
+    /// ([`Entry::weight`](history::Entry::weight)), but one in any case. None if the entry right after it is not there.
+    ///
+    /// What is written when it is asked is read: of what was handed in later nothing is known.
     ///
     /// # Errors
     ///
     /// They cannot be read, or too many questions wait.
-    pub(crate) fn entries(
+    pub(crate) fn entries_after(
         &self,
-        from: Index,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<Row>, ReadError>> + Send + use<> {
-        self.reader.ask(move |reader| reader.entries(from, limit))
+        after: u64,
+        max_entries: usize,
+        max_bytes: usize,
+    ) -> impl Future<Output = Result<Entries<PeerId>, ReadError>> + Send + use<> {
+        self.reader.ask(move |reader| reader.entries_after(after, max_entries, max_bytes))
     }
 
     /// The last lines that were said and are in the log, confirmed or not, in their order: at most `limit` or 10,000, and

@@ -9,17 +9,20 @@ use std::hash::Hasher as _;
 
 use bytes::Bytes;
 use fnv::FnvHasher;
-use history::{Index, MessageId, Session};
+use history::{Ballot, Entries, Index, MessageId, Regime, Say, Session, Snapshot};
 use rusqlite::{Connection, OptionalExtension as _, Row as SqlRow, params};
-use transport::{Incarnation, PeerId};
+use serde::{Deserialize, Serialize};
+use transport::{DecodeError, Incarnation, PeerId};
 use uuid::Uuid;
 
-use super::batch::{Extent, PoolLine, Row, Snapshot};
+use super::extent::Extent;
+use super::row::Row;
+use super::snapshot;
 use crate::event::Message;
 use crate::timestamp::Timestamp;
 
 /// The columns of an entry, in the order that [`entry`] reads them.
-pub(super) const ENTRY: &str = "idx, kind, session, number, sent_at, from_id, from_name, text, meta, entry, checksum";
+pub(super) const ENTRY: &str = "idx, kind, session, number, sent_at, from_id, from_name, text, entry, checksum";
 
 /// Why something was not read.
 #[derive(Debug)]
@@ -58,8 +61,9 @@ impl fmt::Display for Unread {
 /// What the row of `log` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Log {
-    pub(super) promised: Option<Bytes>,
-    pub(super) accepted: Option<Bytes>,
+    pub(super) promised: Option<Ballot<PeerId>>,
+    pub(super) accepted: Option<Ballot<PeerId>>,
+    pub(super) regime: Option<Regime<PeerId>>,
     pub(super) extent: Extent,
     /// How many commits were waited for.
     pub(super) commits: u64,
@@ -85,55 +89,83 @@ pub(super) fn identity(connection: &Connection) -> Result<(PeerId, Incarnation)>
 }
 
 pub(super) fn write_log(connection: &Connection, log: &Log) -> rusqlite::Result<()> {
-    let Log { promised, accepted, extent: Extent { last, decided, base, cuts, .. }, commits } = log;
+    let Log { extent: Extent { last, decided, base, fork, aside, cuts, .. }, commits, .. } = log;
+    let [promised, accepted, regime] = log.blobs()?;
     let mut statement = connection.prepare_cached(
-        "INSERT OR REPLACE INTO log (one, promised, accepted, last, decided, base, cuts, commits, checksum)
-         VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO log
+         (one, promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, checksum)
+         VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
-    let (promised, accepted) = (promised.as_deref(), accepted.as_deref());
-    let numbers = [last, decided, base, cuts, commits].map(|number| number.cast_signed());
-    let [last, decided, base, cuts, commits] = numbers;
-    statement.execute(params![promised, accepted, last, decided, base, cuts, commits, log.sum().finish()])?;
+    let sum = log.sum([&promised, &accepted, &regime]).finish();
+    let [last, decided, base, aside, cuts, commits] =
+        [last, decided, base, aside, cuts, commits].map(|n| n.cast_signed());
+    let fork = fork.map(u64::cast_signed);
+    statement.execute(params![promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, sum])?;
     Ok(())
 }
 
 /// What the row of `log` says. Where the snapshot is stands elsewhere.
 pub(super) fn log(connection: &Connection) -> Result<Log> {
-    let mut statement = connection
-        .prepare_cached("SELECT promised, accepted, last, decided, base, cuts, commits, checksum FROM log")?;
-    let row = statement.query_row([], |row| {
-        let (last, decided) = (unsigned(row, 2)?, unsigned(row, 3)?);
-        let extent = Extent { last, decided, base: unsigned(row, 4)?, folded: 0, cuts: unsigned(row, 5)? };
-        let log = Log {
-            promised: row.get::<_, Option<Vec<u8>>>(0)?.map(Bytes::from),
-            accepted: row.get::<_, Option<Vec<u8>>>(1)?.map(Bytes::from),
-            extent,
-            commits: unsigned(row, 6)?,
-        };
-        Ok((log, row.get(7)?))
-    });
-    let (log, sum) = row.optional()?.ok_or_else(|| Unread::Damaged("it does not say what was promised".into()))?;
-    log.sum().check(sum, || "what was promised".into())?;
+    let mut statement = connection.prepare_cached(
+        "SELECT promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, checksum FROM log",
+    )?;
+    let mut rows = statement.query([])?;
+    let row = rows.next()?.ok_or_else(|| Unread::Damaged("it does not say what was promised".into()))?;
+    let blob = |column| row.get::<_, Option<Vec<u8>>>(column);
+    let (promised, accepted, regime) = (blob(0)?, blob(1)?, blob(2)?);
+    let extent = Extent {
+        last: unsigned(row, 3)?,
+        decided: unsigned(row, 4)?,
+        base: unsigned(row, 5)?,
+        folded: 0,
+        fork: row.get::<_, Option<i64>>(6)?.map(i64::cast_unsigned),
+        aside: unsigned(row, 7)?,
+        cuts: unsigned(row, 8)?,
+    };
+    let mut log = Log { extent, commits: unsigned(row, 9)?, ..Log::default() };
+    log.sum([&promised, &accepted, &regime]).check(row.get(10)?, || "what was promised".into())?;
+    log.promised = decode(promised, "what was promised")?;
+    log.accepted = decode(accepted, "what was accepted")?;
+    log.regime = decode(regime, "the regime")?;
     Ok(log)
 }
 
-pub(super) fn write_entry(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
+fn decode<T: for<'a> Deserialize<'a>>(bytes: Option<Vec<u8>>, what: &str) -> Result<Option<T>> {
+    bytes
+        .map(|bytes| transport::decode(&bytes))
+        .transpose()
+        .map_err(|error| Unread::Damaged(format!("{what}: {error}")))
+}
+
+/// Fails for nothing that a batch was taken with.
+fn encode<T: Serialize>(value: &T) -> rusqlite::Result<Vec<u8>> {
+    transport::encode(value).map_err(unstorable)
+}
+
+fn unstorable(error: DecodeError) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(Box::new(error))
+}
+
+/// Writes entries, which come after the place `after`.
+pub(super) fn write_entries(connection: &Connection, after: u64, entries: &Entries<PeerId>) -> rusqlite::Result<()> {
     let mut statement =
-        connection.prepare_cached(&format!("INSERT INTO entries ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?)"))?;
-    let line = row.line.as_ref();
-    statement.execute(params![
-        row.index.number(),
-        row.kind,
-        line.map(|line| *line.id.session.uuid().as_bytes()),
-        line.map(|line| line.id.number.cast_signed()),
-        line.map(|line| line.sent_at.as_millis().cast_signed()),
-        line.map(|line| *line.from_id.uuid().as_bytes()),
-        line.map(|line| line.from.as_str()),
-        line.map(|line| line.text.as_str()),
-        &row.meta[..],
-        &row.entry[..],
-        row.sum().finish(),
-    ])?;
+        connection.prepare_cached(&format!("INSERT INTO entries ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?)"))?;
+    for (index, entry) in (after + 1..).filter_map(Index::new).zip(entries) {
+        let row = Row::new(index, entry).map_err(unstorable)?;
+        let line = row.line.as_ref();
+        statement.execute(params![
+            row.index.number(),
+            row.kind,
+            line.map(|line| *line.id.session.uuid().as_bytes()),
+            line.map(|line| line.id.number.cast_signed()),
+            line.map(|line| line.sent_at.as_millis().cast_signed()),
+            line.map(|line| *line.from_id.uuid().as_bytes()),
+            line.map(|line| line.from.as_str()),
+            line.map(|line| line.text.as_str()),
+            &row.entry[..],
+            row.sum().finish(),
+        ])?;
+    }
     Ok(())
 }
 
@@ -155,10 +187,34 @@ pub(super) fn entry(row: &SqlRow<'_>) -> Result<Row> {
             })
         }
     };
-    let (meta, bytes) = (row.get::<_, Vec<u8>>(8)?.into(), row.get::<_, Vec<u8>>(9)?.into());
-    let entry = Row { index, kind: row.get(1)?, meta, entry: bytes, line };
-    entry.sum().check(row.get(10)?, || format!("entry {index}"))?;
+    let entry = Row { index, kind: row.get(1)?, entry: row.get::<_, Vec<u8>>(8)?.into(), line };
+    entry.sum().check(row.get(9)?, || format!("entry {index}"))?;
     Ok(entry)
+}
+
+/// The entries that `sql` asks for after a place, each at the place after the one before, while there is `room` for them.
+pub(super) fn entries(
+    connection: &Connection,
+    sql: &str,
+    after: u64,
+    mut room: impl FnMut(usize) -> bool,
+) -> Result<Entries<PeerId>> {
+    let mut entries = Entries::new();
+    let Ok(first) = i64::try_from(after) else { return Ok(entries) };
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([first])?;
+    while let Some(row) = rows.next()? {
+        let row = entry(row)?;
+        if row.index.number() != after + 1 + entries.len() as u64 {
+            break;
+        }
+        let entry = row.decode().map_err(|error| Unread::Damaged(format!("entry {}: {error}", row.index)))?;
+        if !room(entry.weight()) {
+            break;
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
 }
 
 /// The place of an entry, from its first column.
@@ -166,22 +222,27 @@ pub(super) fn index(row: &SqlRow<'_>) -> Result<Index> {
     Index::new(unsigned(row, 0)?).ok_or_else(|| Unread::Damaged("an entry at place 0".into()))
 }
 
-pub(super) fn write_snapshot(connection: &Connection, snapshot: &Snapshot) -> rusqlite::Result<()> {
-    let Snapshot { index, state } = snapshot;
-    let sum = Sum::new().number(index.number()).bytes(state).finish();
+pub(super) fn write_snapshot(connection: &Connection, snapshot: &Snapshot<PeerId>) -> rusqlite::Result<()> {
+    let state = snapshot::encode(snapshot).map_err(unstorable)?;
+    let sum = Sum::new().number(snapshot.index).bytes(&state).finish();
     let mut statement =
-        connection.prepare_cached("INSERT OR REPLACE INTO snapshot (one, idx, state, checksum) VALUES (1, ?, ?, ?)")?;
-    statement.execute(params![index.number(), &state[..], sum])?;
+        connection.prepare_cached("INSERT OR REPLACE INTO snapshot (idx, state, checksum) VALUES (?, ?, ?)")?;
+    statement.execute(params![snapshot.index.cast_signed(), &state[..], sum])?;
     Ok(())
 }
 
-pub(super) fn snapshot(connection: &Connection) -> Result<Option<Snapshot>> {
-    let mut statement = connection.prepare("SELECT idx, state, checksum FROM snapshot")?;
+/// The snapshots, the earliest first.
+pub(super) fn snapshots(connection: &Connection) -> Result<Vec<Snapshot<PeerId>>> {
+    let mut statement = connection.prepare("SELECT idx, state, checksum FROM snapshot ORDER BY idx")?;
     let mut rows = statement.query([])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let (index, state) = (index(row)?, row.get::<_, Vec<u8>>(1)?);
-    Sum::new().number(index.number()).bytes(&state).check(row.get(2)?, || format!("the snapshot at {index}"))?;
-    Ok(Some(Snapshot { index, state: state.into() }))
+    let mut snapshots = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (index, state) = (index(row)?, row.get::<_, Vec<u8>>(1)?);
+        Sum::new().number(index.number()).bytes(&state).check(row.get(2)?, || format!("the snapshot at {index}"))?;
+        let snapshot = snapshot::decode(&state).filter(|snapshot| snapshot.index == index.number());
+        snapshots.push(snapshot.ok_or_else(|| Unread::Damaged(format!("the snapshot at {index} is none")))?);
+    }
+    Ok(snapshots)
 }
 
 pub(super) fn write_roster(connection: &Connection, roster: &[u8]) -> rusqlite::Result<()> {
@@ -200,45 +261,56 @@ pub(super) fn roster(connection: &Connection) -> Result<Option<Bytes>> {
     Ok(Some(bytes.into()))
 }
 
-pub(super) fn write_pool_line(connection: &Connection, line: &PoolLine) -> rusqlite::Result<()> {
-    let PoolLine { id, bytes } = line;
-    let sum = pool_sum(*id, bytes).finish();
+pub(super) fn write_pool_line(connection: &Connection, say: &Say) -> rusqlite::Result<()> {
+    let (id, line) = (say.id, encode(say)?);
+    let sum = pool_sum(id, &line).finish();
     let mut statement = connection
-        .prepare_cached("INSERT OR REPLACE INTO pool (session, number, bytes, checksum) VALUES (?, ?, ?, ?)")?;
-    statement.execute(params![id.session.uuid().as_bytes(), id.number.cast_signed(), &bytes[..], sum])?;
+        .prepare_cached("INSERT OR REPLACE INTO pool (session, number, line, checksum) VALUES (?, ?, ?, ?)")?;
+    statement.execute(params![id.session.uuid().as_bytes(), id.number.cast_signed(), line, sum])?;
     Ok(())
 }
 
-pub(super) fn pool(connection: &Connection) -> Result<Vec<PoolLine>> {
-    let mut statement = connection.prepare("SELECT session, number, bytes, checksum FROM pool")?;
+pub(super) fn pool(connection: &Connection) -> Result<Vec<Say>> {
+    let mut statement = connection.prepare("SELECT session, number, line, checksum FROM pool")?;
     let mut rows = statement.query([])?;
     let mut pool = Vec::new();
     while let Some(row) = rows.next()? {
         let session = Session::new(Uuid::from_bytes(row.get(0)?));
         let id = MessageId { session, number: unsigned(row, 1)? };
-        let bytes: Vec<u8> = row.get(2)?;
-        pool_sum(id, &bytes).check(row.get(3)?, || format!("the waiting line {id}"))?;
-        pool.push(PoolLine { id, bytes: bytes.into() });
+        let line: Vec<u8> = row.get(2)?;
+        pool_sum(id, &line).check(row.get(3)?, || format!("the waiting line {id}"))?;
+        pool.extend(decode::<Say>(Some(line), "a waiting line")?);
     }
     Ok(pool)
 }
 
-fn pool_sum(id: MessageId, bytes: &[u8]) -> Sum {
-    Sum::new().bytes(id.session.uuid().as_bytes()).number(id.number).bytes(bytes)
+fn pool_sum(id: MessageId, line: &[u8]) -> Sum {
+    Sum::new().bytes(id.session.uuid().as_bytes()).number(id.number).bytes(line)
 }
 
 impl Log {
-    fn sum(&self) -> Sum {
-        let Extent { last, decided, base, cuts, .. } = self.extent;
-        let ballots = Sum::new().option(self.promised.as_deref()).option(self.accepted.as_deref());
-        ballots.number(last).number(decided).number(base).number(cuts).number(self.commits)
+    /// What was promised, what was accepted, and the regime, encoded.
+    fn blobs(&self) -> rusqlite::Result<[Option<Vec<u8>>; 3]> {
+        let Self { promised, accepted, regime, .. } = self;
+        Ok([
+            promised.as_ref().map(encode).transpose()?,
+            accepted.as_ref().map(encode).transpose()?,
+            regime.as_ref().map(encode).transpose()?,
+        ])
+    }
+
+    fn sum(&self, blobs: [&Option<Vec<u8>>; 3]) -> Sum {
+        let Extent { last, decided, base, fork, aside, cuts, .. } = self.extent;
+        let sum = blobs.into_iter().fold(Sum::new(), |sum, blob| sum.option(blob.as_deref()));
+        let sum = sum.number(last).number(decided).number(base).number(u64::from(fork.is_some()));
+        sum.number(fork.unwrap_or_default()).number(aside).number(cuts).number(self.commits)
     }
 }
 
 impl Row {
     fn sum(&self) -> Sum {
         let sum = Sum::new().number(self.index.number()).bytes(self.kind.as_bytes());
-        let sum = sum.bytes(&self.meta).bytes(&self.entry).number(u64::from(self.line.is_some()));
+        let sum = sum.bytes(&self.entry).number(u64::from(self.line.is_some()));
         let Some(line) = &self.line else { return sum };
         let sum = sum.bytes(line.id.session.uuid().as_bytes()).number(line.id.number).number(line.sent_at.as_millis());
         sum.bytes(line.from_id.uuid().as_bytes()).bytes(line.from.as_str().as_bytes()).bytes(line.text.as_bytes())

@@ -1,6 +1,8 @@
 //! A group of batches becomes one transaction.
 
+use history::Op;
 use rusqlite::{Connection, Result, Transaction, TransactionBehavior, params};
+use transport::PeerId;
 
 use super::batch::Batch;
 use super::columns::{self, Log};
@@ -59,27 +61,9 @@ impl Database {
 }
 
 fn apply(transaction: &Transaction<'_>, batch: &Batch, log: &mut Log) -> Result<()> {
-    if let Some(promised) = &batch.promised {
-        log.promised = Some(promised.clone());
-    }
-    if let Some(accepted) = &batch.accepted {
-        log.accepted = Some(accepted.clone());
-    }
-    let before = log.extent;
-    log.extent = before.after(batch).expect("a batch is checked when it is handed in");
-    if let Some(from) = batch.truncate {
-        remove(transaction, "DELETE FROM entries WHERE idx >= ?", from.number())?;
-        remove(transaction, "DELETE FROM snapshot WHERE idx >= ?", from.number())?;
-    }
-    if let Some(snapshot) = &batch.snapshot {
-        let kept = batch.truncate.map_or(before.last, |from| before.last.min(from.number() - 1));
-        if batch.leaps(kept) {
-            remove(transaction, "DELETE FROM entries WHERE idx >= ?", before.decided + 1)?;
-        }
-        columns::write_snapshot(transaction, snapshot)?;
-    }
-    for row in &batch.append {
-        columns::write_entry(transaction, row)?;
+    for op in &batch.ops {
+        log.extent.apply(op).expect("a batch is checked when it is handed in");
+        apply_op(transaction, op, log)?;
     }
     apply_pool(transaction, batch)?;
     if let Some(roster) = &batch.roster {
@@ -95,9 +79,39 @@ fn apply(transaction: &Transaction<'_>, batch: &Batch, log: &mut Log) -> Result<
     Ok(())
 }
 
+/// Makes one change of the log; its extent says so already.
+fn apply_op(transaction: &Transaction<'_>, op: &Op<PeerId>, log: &mut Log) -> Result<()> {
+    match op {
+        Op::Promised(ballot) => log.promised = Some(*ballot),
+        Op::Accepted(ballot) => log.accepted = *ballot,
+        Op::Regime(regime) => log.regime = Some(*regime),
+        Op::Decided(_) => {}
+        Op::Truncate(len) => cut(transaction, *len)?,
+        Op::Append { after, entries } => columns::write_entries(transaction, *after, entries)?,
+        Op::SetAside(fork) => {
+            after(transaction, "DELETE FROM aside WHERE idx > ?", 0)?;
+            let columns = columns::ENTRY;
+            let copy = format!("INSERT INTO aside ({columns}) SELECT {columns} FROM entries WHERE idx > ?");
+            after(transaction, &copy, *fork)?;
+            cut(transaction, *fork)?;
+        }
+        Op::DropAside => after(transaction, "DELETE FROM aside WHERE idx > ?", 0)?,
+        Op::Snapshot(snapshot) => {
+            // What the log began after stays, should it come to that again.
+            after(transaction, "DELETE FROM snapshot WHERE idx > ?", log.extent.base)?;
+            columns::write_snapshot(transaction, snapshot)?;
+        }
+        Op::Restart(snapshot) => {
+            cut(transaction, 0)?;
+            columns::write_snapshot(transaction, snapshot)?;
+        }
+    }
+    Ok(())
+}
+
 fn apply_pool(transaction: &Transaction<'_>, batch: &Batch) -> Result<()> {
-    for line in &batch.pool_add {
-        columns::write_pool_line(transaction, line)?;
+    for say in &batch.pool_add {
+        columns::write_pool_line(transaction, say)?;
     }
     let mut remove = transaction.prepare_cached("DELETE FROM pool WHERE session = ? AND number = ?")?;
     for id in &batch.pool_remove {
@@ -106,10 +120,17 @@ fn apply_pool(transaction: &Transaction<'_>, batch: &Batch) -> Result<()> {
     Ok(())
 }
 
-fn remove(transaction: &Transaction<'_>, sql: &str, from: u64) -> Result<()> {
+/// Takes away the entries after a place, and what rests on them.
+fn cut(transaction: &Transaction<'_>, place: u64) -> Result<()> {
+    after(transaction, "DELETE FROM entries WHERE idx > ?", place)?;
+    after(transaction, "DELETE FROM snapshot WHERE idx > ?", place)
+}
+
+/// Does what `sql` says with all places after this one.
+fn after(transaction: &Transaction<'_>, sql: &str, place: u64) -> Result<()> {
     // Nothing stands beyond.
-    let from = i64::try_from(from).unwrap_or(i64::MAX);
-    transaction.prepare_cached(sql)?.execute([from])?;
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    transaction.prepare_cached(sql)?.execute([place])?;
     Ok(())
 }
 
@@ -127,7 +148,7 @@ mod tests {
         schema::migrate(&mut connection, schema::STEPS, |c| columns::write_log(c, &Log::default())).unwrap();
         let mut database = Database::new(connection, Log::default());
         let lazy = Batch { roster: Some(Bytes::new()), ..Batch::default() };
-        let promise = Batch { promised: Some(Bytes::new()), ..Batch::default() };
+        let promise = Batch { ops: vec![Op::Accepted(None)], ..Batch::default() };
         let mut commits = 0;
         for (batches, waits) in [
             (vec![promise.clone()], true),

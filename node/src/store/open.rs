@@ -5,15 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use history::{Durable, Entries, Say};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use transport::{Address, Incarnation, PeerId};
 
 use super::aside;
-use super::batch::{Extent, PoolLine, Snapshot};
 use super::columns::{self, ENTRY, Log, Unread};
 use super::commit::Database;
 use super::error::{Aside, OpenError};
+use super::extent::Extent;
 use super::lock::{DirectoryLock, LockError};
 use super::mark::{Mark, MarkFile};
 use super::schema;
@@ -54,20 +55,12 @@ pub(crate) struct Found {
     pub(crate) id: PeerId,
     /// Which run of it this is: on disk already.
     pub(crate) incarnation: Incarnation,
-    /// The ballot promised.
-    pub(crate) promised: Option<Bytes>,
-    /// The ballot under which the log was accepted.
-    pub(crate) accepted: Option<Bytes>,
-    /// The last place of the log; 0 while it is empty.
-    pub(crate) last: u64,
-    /// Up to where it is decided, at least.
-    pub(crate) decided: u64,
-    /// Entries are there without a gap from the place after this one.
-    pub(crate) base: u64,
-    /// The last snapshot.
-    pub(crate) snapshot: Option<Snapshot>,
+    /// What it promised, and its log: only the entries after the latest snapshot, which takes the place of those before.
+    pub(crate) durable: Durable<PeerId>,
+    /// The entries after this place are on disk, without a gap.
+    pub(crate) first: u64,
     /// The lines that waited to be confirmed.
-    pub(crate) pool: Vec<PoolLine>,
+    pub(crate) pool: Vec<Say>,
     /// Who was a member.
     pub(crate) roster: Option<Bytes>,
     /// Where members were dialled.
@@ -209,17 +202,15 @@ fn load(files: &Files) -> Result<(Database, Found), Trouble> {
     let mut log = columns::log(&connection)?;
     let (id, incarnation) = columns::identity(&connection)?;
     check_mark(mark.filter(|_| !is_new), id, log.commits)?;
-    let snapshot = columns::snapshot(&connection)?;
-    log.extent.folded = snapshot.as_ref().map_or(0, |snapshot| snapshot.index.number());
-    check_log(&connection, log.extent)?;
+    let durable = load_log(&connection, &mut log)?;
     let (pool, roster) = (columns::pool(&connection)?, columns::roster(&connection)?);
     let addresses = addresses(&connection)?;
     // Durable before the first hello: of two runs that claim this id, the later is believed.
     let incarnation = Incarnation(incarnation.0 + 1);
     columns::write_identity(&connection, id, incarnation)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    let Log { promised, accepted, extent: Extent { last, decided, base, .. }, .. } = log.clone();
-    let found = Found { id, incarnation, promised, accepted, last, decided, base, snapshot, pool, roster, addresses };
+    let first = log.extent.base;
+    let found = Found { id, incarnation, durable, first, pool, roster, addresses };
     Ok((Database::new(connection, log), found))
 }
 
@@ -254,23 +245,42 @@ fn check_mark(mark: Option<Mark>, id: PeerId, commits: u64) -> Result<(), Troubl
 }
 
 /// Reads everything that was not folded into a snapshot, entry by entry: it is what a member answers for.
-fn check_log(connection: &Connection, extent: Extent) -> Result<(), Trouble> {
-    let folded = extent.folded;
+fn load_log(connection: &Connection, log: &mut Log) -> Result<Durable<PeerId>, Trouble> {
+    let mut snapshots = columns::snapshots(connection)?;
+    let Extent { last, decided, base, fork, aside, .. } = log.extent;
+    if base > 0 && snapshots.first().is_none_or(|first| first.index != base) {
+        return Err(Trouble::Unread(Unread::Damaged(format!("the snapshot at {base} is lost"))));
+    }
+    let snapshot = snapshots.pop().map(Box::new);
+    let folded = snapshot.as_ref().map_or(0, |snapshot| snapshot.index);
+    log.extent.folded = folded;
+    Ok(Durable {
+        promised: log.promised,
+        accepted: log.accepted,
+        regime: log.regime,
+        // It is not waited for, so what is written of it may be late.
+        decided: decided.max(folded),
+        snapshot: snapshot.clone(),
+        base: folded,
+        entries: load_entries(connection, "entries", folded, last)?,
+        fork,
+        aside: load_entries(connection, "aside", fork.unwrap_or(0), fork.unwrap_or(0).saturating_add(aside))?,
+        start: snapshot,
+    })
+}
+
+/// All entries of a table after a place, the last of which is to be at `last`.
+fn load_entries(connection: &Connection, table: &str, after: u64, last: u64) -> Result<Entries<PeerId>, Trouble> {
+    let sql = format!("SELECT {ENTRY} FROM {table} WHERE idx > ? ORDER BY idx");
+    let entries = columns::entries(connection, &sql, after, |_| true)?;
+    let most: Option<i64> = connection.query_row(&format!("SELECT max(idx) FROM {table}"), [], |row| row.get(0))?;
+    let end = after.saturating_add(entries.len() as u64);
     let damaged = |what: String| Err(Trouble::Unread(Unread::Damaged(what)));
-    if folded < extent.base {
-        return damaged(format!("the snapshot at {} is lost", extent.base));
+    match most.map_or(after, i64::cast_unsigned).max(after) {
+        most if most > end => damaged(format!("entry {} is lost", end + 1)),
+        most if most != last => damaged(format!("the log ends at {most}, not at {last}")),
+        _ => Ok(entries),
     }
-    let mut statement = connection.prepare(&format!("SELECT {ENTRY} FROM entries WHERE idx > ? ORDER BY idx"))?;
-    let mut rows = statement.query([folded])?;
-    let mut last = folded;
-    while let Some(row) = rows.next()? {
-        let entry = columns::entry(row)?;
-        if entry.index.number() != last + 1 {
-            return damaged(format!("entry {} is lost", last + 1));
-        }
-        last += 1;
-    }
-    if last == extent.last { Ok(()) } else { damaged(format!("the log ends at {last}, not at {}", extent.last)) }
 }
 
 /// Where members were dialled. What is not an address is left out: it is a hint, and nothing else.

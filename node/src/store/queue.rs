@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::batch::{Batch, Extent, MAX_BATCH_BYTES, Refusal};
+use super::batch::{Batch, Refusal};
+use super::extent::Extent;
 
-/// How much may wait for the disk, what is being written included: as much as the largest batch.
-const MAX_QUEUE_BYTES: usize = MAX_BATCH_BYTES;
+/// How much may wait for the disk, what is being written included; or else one batch, whatever it weighs: a log that is taken
+/// over is written whole.
+const MAX_QUEUE_BYTES: usize = 32 << 20;
 
 /// How many batches may wait: a thousand in flight, and room for those that promise nothing.
 const MAX_QUEUE_BATCHES: usize = 4096;
@@ -35,7 +37,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct State {
     waiting: VecDeque<Batch>,
-    /// Handed in and not written: when, and how heavy.
+    /// Handed in and not written, in the same order: when, and how heavy.
     outstanding: VecDeque<Outstanding>,
     bytes: usize,
     /// The log once everything handed in is written.
@@ -49,7 +51,6 @@ struct State {
 
 #[derive(Clone, Copy, Debug)]
 struct Outstanding {
-    ticket: u64,
     since: Instant,
     weight: usize,
 }
@@ -76,7 +77,7 @@ impl Queue {
                 state.extent = extent;
                 state.last_ticket = batch.ticket;
                 state.bytes += weight;
-                state.outstanding.push_back(Outstanding { ticket: batch.ticket, since: now, weight });
+                state.outstanding.push_back(Outstanding { since: now, weight });
                 state.waiting.push_back(batch);
                 self.changed.notify_one();
                 Ok(())
@@ -102,13 +103,11 @@ impl Queue {
         Some(group)
     }
 
-    /// The batches up to this ticket are written.
-    pub(super) fn done(&self, ticket: u64) {
+    /// So many of the batches that were taken are written.
+    pub(super) fn done(&self, count: usize) {
         let mut state = self.lock();
-        while let Some(first) = state.outstanding.front().copied().filter(|first| first.ticket <= ticket) {
-            state.outstanding.pop_front();
-            state.bytes -= first.weight;
-        }
+        let weight = state.outstanding.drain(..count).map(|written| written.weight).sum::<usize>();
+        state.bytes -= weight;
     }
 
     /// When the oldest batch that is not written was handed in.
@@ -151,16 +150,14 @@ impl State {
         if self.closed {
             return Err(Refusal::Closed);
         }
-        if weight > MAX_BATCH_BYTES {
-            return Err(Refusal::TooLarge(weight));
-        }
-        if self.bytes + weight > MAX_QUEUE_BYTES || self.outstanding.len() >= MAX_QUEUE_BATCHES {
+        let has_room = self.bytes + weight <= MAX_QUEUE_BYTES && self.outstanding.len() < MAX_QUEUE_BATCHES;
+        if !has_room && !self.outstanding.is_empty() {
             return Err(Refusal::Full(self.bytes));
         }
-        if batch.ticket <= self.last_ticket {
+        if batch.ticket < self.last_ticket {
             return Err(Refusal::Ticket { given: batch.ticket, last: self.last_ticket });
         }
-        Ok((self.extent.after(batch)?, weight))
+        Ok((self.extent.after(&batch.ops)?, weight))
     }
 }
 
@@ -171,7 +168,7 @@ mod tests {
     use super::*;
 
     fn batch(ticket: u64, bytes: usize) -> Batch {
-        Batch { ticket, promised: Some(Bytes::from(vec![0; bytes])), ..Batch::default() }
+        Batch { ticket, roster: Some(Bytes::from(vec![0; bytes])), ..Batch::default() }
     }
 
     fn queue() -> Queue {
@@ -211,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_heavier_than_the_queue_is_taken_once_nothing_waits() {
+        let queue = queue();
+        queue.push(batch(1, 1), Instant::now()).unwrap();
+        let huge = batch(2, 2 * MAX_QUEUE_BYTES);
+        assert!(matches!(queue.push(huge.clone(), Instant::now()).unwrap_err().why, Refusal::Full(_)));
+        queue.take().unwrap();
+        queue.done(1);
+        queue.push(huge, Instant::now()).unwrap();
+        assert!(matches!(queue.push(batch(3, 1), Instant::now()).unwrap_err().why, Refusal::Full(_)));
+    }
+
+    #[test]
     fn the_number_of_batches_is_bounded() {
         let queue = queue();
         let refused = (1..).find_map(|ticket| queue.push(batch(ticket, 1), Instant::now()).err()).unwrap();
@@ -241,9 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn tickets_rise() {
+    fn tickets_never_fall() {
         let queue = queue();
         queue.push(batch(5, 1), Instant::now()).unwrap();
-        assert_eq!(queue.push(batch(5, 1), Instant::now()).unwrap_err().why, Refusal::Ticket { given: 5, last: 5 });
+        queue.push(batch(5, 1), Instant::now()).unwrap();
+        assert_eq!(queue.push(batch(4, 1), Instant::now()).unwrap_err().why, Refusal::Ticket { given: 4, last: 5 });
     }
 }

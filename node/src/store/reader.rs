@@ -3,19 +3,19 @@
 //! With a write-ahead log a reader sees the state as of one commit, waits for no writer and holds up none: a range for a peer
 //! that catches up comes back while a long batch is being written. What a batch says is seen from its answer on.
 
-use history::Index;
-use rusqlite::{Connection, params};
+use history::{Entries, Index};
+use rusqlite::Connection;
 use thiserror::Error;
+use transport::PeerId;
 
-use super::batch::Row;
 use super::columns::{self, ENTRY, Unread};
 use super::damage::Damage;
 use crate::event::Message;
 
-/// The most entries, or lines, that one answer has.
+/// The most lines that one answer has.
 pub(crate) const MAX_ROWS: usize = 10_000;
 
-/// Roughly the most bytes that one answer has. It has at least one row whatever that weighs.
+/// Roughly the most bytes that one answer has. It has at least one line whatever that weighs.
 pub(crate) const MAX_ANSWER_BYTES: usize = 8 << 20;
 
 /// Why nothing was read.
@@ -62,26 +62,43 @@ pub(super) struct Reader {
 }
 
 /// Counts what an answer holds.
-#[derive(Default)]
 pub(super) struct Budget {
     rows: usize,
     bytes: usize,
+    max_rows: usize,
+    max_bytes: usize,
 }
 
 impl Budget {
-    /// Whether a row of this weight may be added to `limit` at most.
-    pub(super) fn takes(&mut self, weight: usize, limit: usize) -> bool {
-        let takes = self.rows < limit.min(MAX_ROWS) && (self.rows == 0 || self.bytes + weight <= MAX_ANSWER_BYTES);
+    /// Of an answer that has `limit` lines at most.
+    pub(super) fn lines(limit: usize) -> Self {
+        Self { rows: 0, bytes: 0, max_rows: limit.min(MAX_ROWS), max_bytes: MAX_ANSWER_BYTES }
+    }
+
+    /// Of an answer that has so many entries and so much weight at most, but one entry in any case.
+    fn entries(max_entries: usize, max_bytes: usize) -> Self {
+        Self { rows: 0, bytes: 0, max_rows: max_entries.max(1), max_bytes }
+    }
+
+    /// Whether a row of this weight may be added.
+    pub(super) fn takes(&mut self, weight: usize) -> bool {
+        let takes = self.rows < self.max_rows && (self.rows == 0 || self.bytes + weight <= self.max_bytes);
         (self.rows, self.bytes) = (self.rows + 1, self.bytes + weight);
         takes
     }
 }
 
 impl Reader {
-    /// The entries from a place on: at most `limit`, and as many as fit an answer. They have no gaps; what is missing at
-    /// the beginning is not there.
-    pub(super) fn entries(&mut self, from: Index, limit: usize) -> Result<Vec<Row>, ReadError> {
-        let read = self.read_entries(from, limit);
+    /// The entries after a place; none if the one right after it is not there.
+    pub(super) fn entries_after(
+        &mut self,
+        after: u64,
+        max_entries: usize,
+        max_bytes: usize,
+    ) -> Result<Entries<PeerId>, ReadError> {
+        let sql = format!("SELECT {ENTRY} FROM entries WHERE idx > ? ORDER BY idx");
+        let mut budget = Budget::entries(max_entries, max_bytes);
+        let read = columns::entries(&self.connection, &sql, after, |weight| budget.takes(weight));
         self.damage.note(read)
     }
 
@@ -101,23 +118,6 @@ impl Reader {
         self.damage.note(read)
     }
 
-    fn read_entries(&self, from: Index, limit: usize) -> columns::Result<Vec<Row>> {
-        let sql = format!("SELECT {ENTRY} FROM entries WHERE idx >= ? ORDER BY idx");
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let Ok(first) = i64::try_from(from.number()) else { return Ok(Vec::new()) };
-        let mut rows = statement.query(params![first])?;
-        let (mut entries, mut budget) = (Vec::<Row>::new(), Budget::default());
-        while let Some(row) = rows.next()? {
-            let entry = columns::entry(row)?;
-            let follows = entries.last().is_none_or(|last| last.index.number() + 1 == entry.index.number());
-            if !follows || !budget.takes(entry.weight(), limit) {
-                break;
-            }
-            entries.push(entry);
-        }
-        Ok(entries)
-    }
-
     fn read_lines(&self, sql: &str, from: Option<Index>, limit: usize) -> columns::Result<Lines> {
         let mut statement = self.connection.prepare_cached(sql)?;
         let from = from.map(|from| i64::try_from(from.number()).unwrap_or(i64::MAX));
@@ -125,10 +125,10 @@ impl Reader {
             Some(from) => statement.query([from])?,
             None => statement.query([])?,
         };
-        let (mut lines, mut budget) = (Lines::default(), Budget::default());
+        let (mut lines, mut budget) = (Lines::default(), Budget::lines(limit));
         while let Some(row) = rows.next()? {
             let entry = columns::entry(row)?;
-            if !budget.takes(entry.weight(), limit) {
+            if !budget.takes(entry.weight()) {
                 lines.more = true;
                 break;
             }

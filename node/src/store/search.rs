@@ -18,9 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use transport::PeerId;
 
-use super::batch::Extent;
 use super::columns::{self, ENTRY, Unread};
 use super::damage::Damage;
+use super::extent::Extent;
 use super::reader::{Budget, Lines, MAX_ROWS, ReadError};
 use super::schema;
 use super::words::words;
@@ -227,12 +227,12 @@ fn find(index: &Connection, query: &str, limit: usize) -> rusqlite::Result<Vec<i
 
 fn lines(history: &Connection, places: &[i64], limit: usize) -> columns::Result<Lines> {
     let mut statement = history.prepare_cached(&format!("SELECT {ENTRY} FROM entries WHERE idx = ?"))?;
-    let (mut lines, mut budget) = (Lines::default(), Budget::default());
+    let (mut lines, mut budget) = (Lines::default(), Budget::lines(limit));
     for place in places {
         let mut rows = statement.query([place])?;
         let Some(row) = rows.next()? else { continue };
         let entry = columns::entry(row)?;
-        if !budget.takes(entry.weight(), limit) {
+        if !budget.takes(entry.weight()) {
             lines.more = true;
             break;
         }

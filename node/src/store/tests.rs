@@ -15,13 +15,16 @@ use std::time::Duration;
 
 use async_channel::Receiver;
 use bytes::Bytes;
-use history::{Index, MessageId, Session};
+use history::{
+    Applied, Ballot, Config, Entry, Index, MESSAGE_BYTES, MESSAGE_ENTRIES, MessageId, Op, Regime, RunningHash, Say,
+    Session, Snapshot, Write,
+};
 use transport::{PeerId, runtime};
 use uuid::Uuid;
 
 use super::*;
-use crate::event::Message;
 use crate::timestamp::Timestamp;
+use crate::wire::{Body, Line};
 
 /// How long anything may take on a machine that others use too.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,29 +37,54 @@ fn message_id(number: u64) -> MessageId {
     MessageId { session: Session::new(Uuid::from_u128(7)), number }
 }
 
-/// An entry in which something was said.
-fn said(place: u64, text: &str) -> Row {
-    let line = Message {
-        earlier: false,
-        id: message_id(place),
-        from: "ann".parse().unwrap(),
-        from_id: PeerId::new(Uuid::from_u128(9)),
-        text: text.into(),
-        sent_at: Timestamp::from_millis(1_769_860_800_042 + place),
-    };
-    let (meta, entry) = (Bytes::from_static(b"meta"), Bytes::copy_from_slice(text.as_bytes()));
-    Row { index: index(place), kind: "line".into(), meta, entry, line: Some(line) }
+fn peer() -> PeerId {
+    PeerId::new(Uuid::from_u128(9))
+}
+
+/// An entry in which something was said; its number is that of the place it is meant for.
+fn said(place: u64, text: &str) -> Arc<Entry<PeerId>> {
+    let sent_at = Timestamp::from_millis(1_769_860_800_042 + place);
+    said_with(message_id(place), Line { from: peer(), name: "ann".parse().unwrap(), sent_at, text: text.into() })
+}
+
+fn said_with(id: MessageId, line: Line) -> Arc<Entry<PeerId>> {
+    let body = transport::encode(&Body::Line(line)).unwrap().into();
+    Arc::new(Entry::Line(Say { id, lamport: 8, after: None, heads: Vec::new(), body }))
 }
 
 /// An entry in which nothing was said.
-fn other(place: u64, kind: &str, entry: &[u8]) -> Row {
-    Row { index: index(place), kind: kind.into(), meta: Bytes::new(), entry: Bytes::copy_from_slice(entry), line: None }
+fn note(body: &[u8]) -> Arc<Entry<PeerId>> {
+    Arc::new(Entry::Note { tag: 1, body: Bytes::copy_from_slice(body) })
+}
+
+/// Entries in which something was said, the first at `from`.
+fn append(from: u64, texts: &[&str]) -> Op<PeerId> {
+    Op::Append { after: from - 1, entries: (from..).zip(texts).map(|(place, text)| said(place, text)).collect() }
+}
+
+fn batch(ticket: u64, ops: Vec<Op<PeerId>>) -> Batch {
+    Batch::from(Write { ticket, ops })
 }
 
 /// A batch of lines, all of them decided.
 fn lines(ticket: u64, from: u64, texts: &[&str]) -> Batch {
-    let append: Vec<Row> = (from..).zip(texts).map(|(place, text)| said(place, text)).collect();
-    Batch { ticket, decided: append.last().map(|row| row.index), append, ..Batch::default() }
+    batch(ticket, vec![append(from, texts), Op::Decided(from - 1 + texts.len() as u64)])
+}
+
+fn waiting(number: u64) -> Say {
+    let body = Bytes::from_static(b"waiting");
+    Say { id: message_id(number), lamport: number, after: None, heads: vec![message_id(1)], body }
+}
+
+fn ballot(round: u64) -> Ballot<PeerId> {
+    Ballot { regime: Regime::founded(peer()), round, peer: peer() }
+}
+
+fn snapshot(index: u64) -> Box<Snapshot<PeerId>> {
+    let config = Config { voters: vec![peer()], tie_breaker: peer(), fork: None };
+    let mut applied = Applied::default();
+    applied.apply(&Say { id: MessageId { number: 0, ..message_id(0) }, ..waiting(index) }, index);
+    Box::new(Snapshot { index, hash: RunningHash::default(), config, config_index: 1, applied })
 }
 
 /// Runs a future, which must not take long.
@@ -86,15 +114,15 @@ fn wait_written(events: &Receiver<Event>, wanted: u64) {
     }
 }
 
-/// All entries from a place on.
-fn entries(store: &Store, from: u64) -> Vec<Row> {
-    let mut all = Vec::<Row>::new();
+/// All entries after a place.
+fn entries(store: &Store, mut after: u64) -> Entries<PeerId> {
+    let mut all = Entries::new();
     loop {
-        let next = all.last().map_or(from, |row| row.index.number() + 1);
-        let page = wait(store.entries(index(next), usize::MAX)).unwrap();
+        let page = wait(store.entries_after(after, MESSAGE_ENTRIES, MESSAGE_BYTES)).unwrap();
         if page.is_empty() {
             return all;
         }
+        after += page.len() as u64;
         all.extend(page);
     }
 }

@@ -86,7 +86,7 @@ impl Writer {
             if !self.write(&batches) {
                 break;
             }
-            self.queue.done(last);
+            self.queue.done(batches.len());
             self.tell(Event::Written { ticket: last });
             ahead += COMMIT_OVERHEAD + batches.iter().map(Batch::weight).sum::<usize>();
             if ahead >= CHECKPOINT_BYTES {

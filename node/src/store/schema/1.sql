@@ -6,14 +6,17 @@ CREATE TABLE identity (
   checksum INTEGER NOT NULL
 ) STRICT;
 
--- One row: what this peer promised, and where the log ends.
+-- One row: what this peer promised, and where the log begins and ends.
 CREATE TABLE log (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   promised BLOB,
   accepted BLOB,
+  regime BLOB,
   last INTEGER NOT NULL,
   decided INTEGER NOT NULL,
   base INTEGER NOT NULL,
+  fork INTEGER,
+  aside INTEGER NOT NULL,
   cuts INTEGER NOT NULL,
   commits INTEGER NOT NULL,
   checksum INTEGER NOT NULL
@@ -29,15 +32,27 @@ CREATE TABLE entries (
   from_id BLOB,
   from_name TEXT,
   text TEXT,
-  meta BLOB NOT NULL,
   entry BLOB NOT NULL,
   checksum INTEGER NOT NULL
 ) STRICT;
 
--- At most one row: the state that the entries up to idx lead to.
+-- What this peer accepted after the place `fork` of `log`, and what others decided has taken the place of in `entries`.
+CREATE TABLE aside (
+  idx INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  session BLOB,
+  number INTEGER,
+  sent_at INTEGER,
+  from_id BLOB,
+  from_name TEXT,
+  text TEXT,
+  entry BLOB NOT NULL,
+  checksum INTEGER NOT NULL
+) STRICT;
+
+-- At most two rows: the state that the entries up to idx lead to. One is what the log began after, if it began elsewhere.
 CREATE TABLE snapshot (
-  one INTEGER PRIMARY KEY CHECK (one = 1),
-  idx INTEGER NOT NULL,
+  idx INTEGER PRIMARY KEY,
   state BLOB NOT NULL,
   checksum INTEGER NOT NULL
 ) STRICT;
@@ -46,7 +61,7 @@ CREATE TABLE snapshot (
 CREATE TABLE pool (
   session BLOB NOT NULL,
   number INTEGER NOT NULL,
-  bytes BLOB NOT NULL,
+  line BLOB NOT NULL,
   checksum INTEGER NOT NULL,
   PRIMARY KEY (session, number)
 ) STRICT, WITHOUT ROWID;

@@ -11,14 +11,16 @@ fn filled(directory: &Path) -> PeerId {
     let opened = Store::open(directory).unwrap();
     let text = "a line of some length ".repeat(20);
     let texts: Vec<&str> = std::iter::once("the first").chain((1..40).map(|_| text.as_str())).collect();
-    let batch = Batch {
-        promised: Some(Bytes::from_static(b"ballot 7")),
-        pool_add: vec![PoolLine { id: message_id(1), bytes: Bytes::from_static(b"waiting") }],
-        roster: Some(Bytes::from_static(b"roster")),
-        snapshot: Some(Snapshot { index: index(20), state: Bytes::from_static(b"state") }),
-        ..lines(1, 1, &texts)
-    };
-    write(&opened, batch);
+    let ops = vec![
+        Op::Promised(ballot(u64::from_be_bytes(*b"ballot 7"))),
+        append(1, &texts),
+        Op::SetAside(38),
+        append(39, &["the last"]),
+        Op::Snapshot(snapshot(20)),
+        Op::Decided(39),
+    ];
+    let roster = Some(Bytes::from_static(b"roster"));
+    write(&opened, Batch { pool_add: vec![waiting(1)], roster, ..batch(1, ops) });
     let id = opened.found.id;
     wait(opened.store.close());
     id
@@ -59,7 +61,7 @@ fn a_damaged_store_is_moved_aside_and_the_next_start_is_a_new_peer() {
 
     let opened = Store::open(directory.path()).unwrap();
     assert_ne!(opened.found.id, id);
-    assert_eq!((opened.found.last, opened.found.promised), (0, None));
+    assert_eq!((opened.found.durable.len(), opened.found.durable.promised), (0, None));
 }
 
 #[test]
@@ -107,7 +109,7 @@ fn a_history_older_than_what_was_synced_is_damaged() {
     let history = directory.path().join("history.db");
     let older = fs::read(&history).unwrap();
     let opened = Store::open(directory.path()).unwrap();
-    write(&opened, lines(1, 41, &["later"]));
+    write(&opened, lines(1, 40, &["later"]));
     wait(opened.store.close());
     fs::write(&history, older).unwrap();
     let error = Store::open(directory.path()).unwrap_err();
@@ -126,7 +128,7 @@ fn damage_to_the_write_ahead_log_below_the_last_sync_is_found_and_a_torn_tail_is
         let elsewhere = tempfile::tempdir().unwrap();
         copy(directory.path(), elsewhere.path());
         change(&elsewhere.path().join("history.db-wal"));
-        Store::open(elsewhere.path()).map(|opened| opened.found.last).map_err(|error| {
+        Store::open(elsewhere.path()).map(|opened| opened.found.durable.len()).map_err(|error| {
             assert!(moved(&error).join("history.db-wal").exists());
             error.to_string()
         })
@@ -154,7 +156,7 @@ fn damage_found_while_running_is_told_and_the_next_start_is_a_new_peer() {
     fs::write(&history, bytes).unwrap();
     let opened = Store::open(directory.path()).unwrap();
     assert_eq!(opened.found.id, id);
-    let error = wait(opened.store.entries(index(1), usize::MAX)).unwrap_err();
+    let error = wait(opened.store.entries_after(0, usize::MAX, usize::MAX)).unwrap_err();
     assert!(matches!(error, ReadError::Damaged(_)), "{error}");
     assert!(matches!(next(&opened.events), Event::Damaged { .. }));
     wait(opened.store.close());
@@ -179,10 +181,11 @@ proptest! {
 }
 
 /// Everything that is kept, but the number of the run; or why that is refused.
-fn contents(directory: &Path) -> Result<(Found, Vec<Row>), String> {
+fn contents(directory: &Path) -> Result<(Found, Entries<PeerId>, Lines), String> {
     let mut opened = Store::open(directory).map_err(|error| error.to_string())?;
     opened.found.incarnation = transport::Incarnation(0);
-    let rows = wait(opened.store.entries(index(1), usize::MAX)).map_err(|error| error.to_string());
+    let entries = wait(opened.store.entries_after(0, usize::MAX, usize::MAX)).map_err(|error| error.to_string());
+    let lines = wait(opened.store.last_lines(usize::MAX)).map_err(|error| error.to_string());
     wait(opened.store.close());
-    Ok((opened.found, rows?))
+    Ok((opened.found, entries?, lines?))
 }

@@ -1,9 +1,10 @@
-//! Random batches, truncations, crashes and restarts against a model in memory.
+//! Random changes, crashes and restarts against the log's own model of a disk, [`Durable::apply`].
 //!
 //! After each restart the store is what the model was after some batch, and not one before the last that was answered.
 
 use std::collections::BTreeMap;
 
+use history::Durable;
 use proptest::prelude::*;
 
 use super::*;
@@ -11,39 +12,34 @@ use super::*;
 /// What a store is to hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model {
-    promised: Option<Bytes>,
-    accepted: Option<Bytes>,
-    log: BTreeMap<u64, Row>,
-    last: u64,
-    decided: u64,
-    base: u64,
-    snapshot: Option<Snapshot>,
-    pool: BTreeMap<MessageId, Bytes>,
+    durable: Durable<PeerId>,
+    pool: BTreeMap<MessageId, Say>,
     roster: Option<Bytes>,
 }
 
-/// One step of a schedule; places are made to fit the log when it is taken.
+/// One change of the log; places are made to fit it when it is taken.
+#[derive(Clone, Debug)]
+enum Change {
+    Promised(u64),
+    Accepted(Option<u64>),
+    Regime(u64),
+    Append(Vec<Option<String>>),
+    /// How much from the end; all of it is another matter, see [`Change::Begin`].
+    Truncate(u64),
+    SetAside(u64),
+    DropAside,
+    Decided(u64),
+    Snapshot(u64),
+    Restart(u64),
+    /// All of it goes: only while nothing came before its first entry.
+    Begin,
+}
+
+/// One step of a schedule.
 #[derive(Clone, Debug)]
 enum Step {
-    Promise(u8),
-    Append {
-        lines: Vec<Option<String>>,
-        decide: bool,
-    },
-    Replace {
-        back: u64,
-        text: String,
-    },
-    Decide,
-    Snapshot,
-    Leap {
-        by: u64,
-    },
-    Pool {
-        add: u64,
-        remove: u64,
-    },
-    Roster(u8),
+    /// A batch.
+    Write { changes: Vec<Change>, add: Option<u64>, remove: Option<u64>, roster: Option<u8> },
     /// The answers to everything handed in are waited for.
     Answers,
     /// The store is closed and opened.
@@ -54,18 +50,30 @@ enum Step {
     Copy,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn change() -> impl Strategy<Value = Change> {
     let line = proptest::option::weighted(0.8, "[a-c \0é]{0,8}");
     prop_oneof![
-        2 => any::<u8>().prop_map(Step::Promise),
-        6 => (prop::collection::vec(line, 1..6), any::<bool>())
-            .prop_map(|(lines, decide)| Step::Append { lines, decide }),
-        2 => (0u64..6, "[a-c]{1,8}").prop_map(|(back, text)| Step::Replace { back, text }),
-        2 => Just(Step::Decide),
-        1 => Just(Step::Snapshot),
-        1 => (1u64..50).prop_map(|by| Step::Leap { by }),
-        2 => (0u64..9, 0u64..9).prop_map(|(add, remove)| Step::Pool { add, remove }),
-        1 => any::<u8>().prop_map(Step::Roster),
+        2 => (0..9u64).prop_map(Change::Promised),
+        2 => proptest::option::of(0..9u64).prop_map(Change::Accepted),
+        1 => (0..9u64).prop_map(Change::Regime),
+        8 => prop::collection::vec(line, 0..6).prop_map(Change::Append),
+        2 => (0..6u64).prop_map(Change::Truncate),
+        2 => (0..6u64).prop_map(Change::SetAside),
+        1 => Just(Change::DropAside),
+        4 => (0..6u64).prop_map(Change::Decided),
+        2 => (0..6u64).prop_map(Change::Snapshot),
+        1 => (1..50u64).prop_map(Change::Restart),
+        1 => Just(Change::Begin),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let changes = prop::collection::vec(change(), 0..5);
+    let pool = || proptest::option::of(0..9u64);
+    let roster = proptest::option::weighted(0.2, any::<u8>());
+    prop_oneof![
+        12 => (changes, pool(), pool(), roster)
+            .prop_map(|(changes, add, remove, roster)| Step::Write { changes, add, remove, roster }),
         2 => Just(Step::Answers),
         1 => Just(Step::Close),
         1 => Just(Step::Kill),
@@ -73,104 +81,78 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// The change as the log would make it of what is on disk.
+fn op(change: &Change, durable: &Durable<PeerId>) -> Option<Op<PeerId>> {
+    let (base, len) = (durable.base, durable.len());
+    let back = |by: &u64| len.saturating_sub(*by).max(base);
+    Some(match change {
+        Change::Promised(round) => Op::Promised(ballot(*round)),
+        Change::Accepted(round) => Op::Accepted(round.map(ballot)),
+        Change::Regime(number) => Op::Regime(Regime { number: *number, ..ballot(0).regime }),
+        Change::Append(lines) => {
+            let entry = |(place, line): (u64, &Option<String>)| match line {
+                Some(text) => said(place, text),
+                None => note(&place.to_be_bytes()),
+            };
+            Op::Append { after: len, entries: (len + 1..).zip(lines).map(entry).collect() }
+        }
+        // Whatever begins after a snapshot has it for good, or goes altogether.
+        Change::Truncate(by) => Op::Truncate(back(by)),
+        // Nothing that is decided is ever set aside.
+        Change::SetAside(by) => {
+            let folded = durable.snapshot.as_ref().map_or(0, |snapshot| snapshot.index);
+            Op::SetAside(back(by).max(durable.decided).max(folded))
+        }
+        Change::DropAside => Op::DropAside,
+        Change::Decided(by) => Op::Decided(back(by)),
+        Change::Snapshot(by) => Op::Snapshot(snapshot(Some(back(by)).filter(|place| *place > 0)?)),
+        Change::Restart(by) => Op::Restart(snapshot(len + by)),
+        Change::Begin => Op::Truncate(Some(0).filter(|_| base == 0)?),
+    })
+}
+
 impl Model {
     /// The batch that a step hands in, if it does.
     fn batch(&self, step: &Step, ticket: u64) -> Option<Batch> {
-        let empty = Batch { ticket, ..Batch::default() };
-        let row = |place: u64, line: &Option<String>| match line {
-            Some(text) => said(place, text),
-            None => other(place, "join", &place.to_be_bytes()),
-        };
-        Some(match step {
-            Step::Promise(ballot) => Batch {
-                promised: Some(Bytes::copy_from_slice(&[*ballot])),
-                accepted: (ballot % 2 == 0).then(|| Bytes::copy_from_slice(&[*ballot])),
-                ..empty
-            },
-            Step::Append { lines, decide } => {
-                let append: Vec<Row> = (self.last + 1..).zip(lines).map(|(place, line)| row(place, line)).collect();
-                let decided = append.first().map(|row| row.index).filter(|_| *decide);
-                Batch { append, decided, ..empty }
-            }
-            Step::Replace { back, text } => {
-                // Never below the snapshot that the log rests on.
-                let from = self.last.saturating_sub(*back).max(self.base + 1);
-                let spares_snapshot =
-                    self.base == 0 || self.snapshot.as_ref().is_some_and(|kept| kept.index.number() < from);
-                if !spares_snapshot || from > self.last + 1 {
-                    return None;
-                }
-                Batch { truncate: Some(index(from)), append: vec![said(from, text)], ..empty }
-            }
-            Step::Decide => Batch { decided: Index::new(self.last), ..empty },
-            Step::Snapshot => {
-                let index = Index::new(self.decided).filter(|index| index.number() >= self.base)?;
-                Batch { snapshot: Some(Snapshot { index, state: Bytes::from(vec![9; 9]) }), ..empty }
-            }
-            Step::Leap { by } => {
-                let snapshot = Snapshot { index: index(self.last + by), state: Bytes::from_static(b"leap") };
-                Batch { snapshot: Some(snapshot), append: vec![said(self.last + by + 1, "far")], ..empty }
-            }
-            Step::Pool { add, remove } => {
-                let line = PoolLine { id: message_id(*add), bytes: Bytes::copy_from_slice(&add.to_be_bytes()) };
-                Batch { pool_add: vec![line], pool_remove: vec![message_id(*remove)], ..empty }
-            }
-            Step::Roster(byte) => Batch { roster: Some(Bytes::copy_from_slice(&[*byte])), ..empty },
-            Step::Answers | Step::Close | Step::Kill | Step::Copy => return None,
+        let Step::Write { changes, add, remove, roster } = step else { return None };
+        let (mut durable, mut ops) = (self.durable.clone(), Vec::new());
+        for change in changes {
+            let next: Vec<_> = op(change, &durable).into_iter().collect();
+            durable.apply(&Write { ticket, ops: next.clone() });
+            ops.extend(next);
+        }
+        Some(Batch {
+            pool_add: add.map(waiting).into_iter().collect(),
+            pool_remove: remove.map(message_id).into_iter().collect(),
+            roster: roster.map(|byte| Bytes::copy_from_slice(&[byte])),
+            ..batch(ticket, ops)
         })
     }
 
     fn apply(&mut self, batch: &Batch) {
-        self.promised = batch.promised.clone().or(self.promised.take());
-        self.accepted = batch.accepted.clone().or(self.accepted.take());
-        self.roster = batch.roster.clone().or(self.roster.take());
-        if let Some(from) = batch.truncate.map(Index::number) {
-            self.log.retain(|place, _| *place < from);
-            self.last = self.last.min(from - 1);
-            self.decided = self.decided.min(from - 1);
-            self.snapshot = self.snapshot.take().filter(|snapshot| snapshot.index.number() < from);
-        }
-        if let Some(snapshot) = &batch.snapshot {
-            let place = snapshot.index.number();
-            if place > self.last {
-                let decided = self.decided;
-                self.log.retain(|place, _| *place <= decided);
-                (self.last, self.decided, self.base) = (place, place, place);
-            }
-            self.snapshot = Some(snapshot.clone());
-        }
-        for row in &batch.append {
-            self.last = row.index.number();
-            self.log.insert(self.last, row.clone());
-        }
-        self.decided = batch.decided.map_or(self.decided, |decided| self.decided.max(decided.number()));
-        self.pool.extend(batch.pool_add.iter().map(|line| (line.id, line.bytes.clone())));
+        self.durable.apply(&Write { ticket: batch.ticket, ops: batch.ops.clone() });
+        self.pool.extend(batch.pool_add.iter().map(|say| (say.id, say.clone())));
         self.pool.retain(|id, _| !batch.pool_remove.contains(id));
+        self.roster = batch.roster.clone().or(self.roster.take());
     }
 
-    /// The model of what a store holds.
-    fn of(opened: &Opened) -> Self {
-        let found = opened.found.clone();
-        let mut log = BTreeMap::new();
-        let mut from = 1;
-        // Entries come without gaps: what is behind a gap is asked for by itself.
-        for start in [1, found.base + 1] {
-            for row in entries(&opened.store, start.max(from)) {
-                from = row.index.number() + 1;
-                log.insert(row.index.number(), row);
-            }
+    /// Whether this is what was found, where the entries before the latest snapshot are left out, and all are on disk.
+    fn is_found(&self, opened: &Opened) -> bool {
+        let found = &opened.found;
+        let mut durable = self.durable.clone();
+        if let Some(latest) = durable.snapshot.clone() {
+            let folded = usize::try_from(latest.index - durable.base).unwrap();
+            durable.entries.drain(..folded);
+            durable.base = latest.index;
+            durable.decided = durable.decided.max(latest.index);
+            durable.start = Some(latest);
         }
-        Self {
-            promised: found.promised,
-            accepted: found.accepted,
-            log,
-            last: found.last,
-            decided: found.decided,
-            base: found.base,
-            snapshot: found.snapshot,
-            pool: found.pool.into_iter().map(|line| (line.id, line.bytes)).collect(),
-            roster: found.roster,
-        }
+        let pool: Vec<Say> = self.pool.values().cloned().collect();
+        durable == found.durable
+            && self.durable.base == found.first
+            && pool == found.pool
+            && self.roster == found.roster
+            && self.durable.entries == entries(&opened.store, found.first)
     }
 }
 
@@ -240,10 +222,11 @@ impl Pair {
         self.directory =
             elsewhere.unwrap_or_else(|| std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap()));
         let opened = Store::open(self.directory.path()).unwrap();
-        let found = Model::of(&opened);
         let possible = &self.after[usize::try_from(self.answered).unwrap()..];
-        assert!(possible.contains(&found), "{found:#?} is none of {possible:#?}");
-        (self.after, self.answered, self.opened) = (vec![found], 0, Some(opened));
+        let model = possible.iter().find(|model| model.is_found(&opened)).cloned();
+        let found = &opened.found;
+        let model = model.unwrap_or_else(|| panic!("{found:#?} is none of {possible:#?}"));
+        (self.after, self.answered, self.opened) = (vec![model], 0, Some(opened));
     }
 }
 

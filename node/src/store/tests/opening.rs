@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use history::Durable;
 use rusqlite::Connection;
 
 use super::*;
@@ -35,26 +36,53 @@ fn the_run_is_counted_before_anything_else_happens() {
 fn everything_that_was_kept_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let opened = Store::open(directory.path()).unwrap();
-    let (peer, address) = (PeerId::random(), "localhost:8000".parse().unwrap());
-    let pool_line = PoolLine { id: message_id(u64::MAX), bytes: Bytes::from_static(b"\0line") };
+    let address = "localhost:8000".parse().unwrap();
+    let kept = Say { body: Bytes::from_static(b"\0line"), ..waiting(u64::MAX) };
+    let write_of_log = Write {
+        ticket: 1,
+        ops: vec![
+            Op::Promised(ballot(7)),
+            Op::Accepted(Some(ballot(6))),
+            Op::Regime(ballot(6).regime),
+            append(1, &["a", "b", "c"]),
+            Op::SetAside(2),
+            append(3, &["d"]),
+            Op::Decided(2),
+        ],
+    };
+    let mut durable = Durable::default();
+    durable.apply(&write_of_log);
     let batch = Batch {
-        promised: Some(Bytes::from_static(b"ballot 7")),
-        accepted: Some(Bytes::from_static(b"")),
-        snapshot: Some(Snapshot { index: index(1), state: Bytes::from_static(b"state") }),
-        pool_add: vec![pool_line.clone(), PoolLine { id: message_id(3), ..pool_line.clone() }],
+        pool_add: vec![kept.clone(), waiting(3)],
         pool_remove: vec![message_id(3)],
         roster: Some(Bytes::from_static(b"roster")),
-        addresses: Some(vec![(peer, address)]),
-        ..lines(1, 1, &["a", "b"])
+        addresses: Some(vec![(peer(), address)]),
+        ..Batch::from(write_of_log)
     };
     write(&opened, batch.clone());
     wait(opened.store.close());
 
     let found = Store::open(directory.path()).unwrap().found;
-    assert_eq!((found.last, found.decided, found.base), (2, 2, 0));
-    assert_eq!((found.promised, found.accepted), (batch.promised, batch.accepted));
-    assert_eq!((found.snapshot, found.roster), (batch.snapshot, batch.roster));
-    assert_eq!((found.pool, Some(found.addresses)), (vec![pool_line], batch.addresses));
+    assert_eq!((found.durable, found.first), (durable, 0));
+    assert_eq!((found.pool, found.roster, Some(found.addresses)), (vec![kept], batch.roster, batch.addresses));
+}
+
+#[test]
+fn entries_before_the_latest_snapshot_stay_on_disk_and_out_of_memory() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = Store::open(directory.path()).unwrap();
+    write(&opened, batch(1, vec![append(1, &["a", "b", "c"]), Op::Decided(1), Op::Snapshot(snapshot(2))]));
+    wait(opened.store.close());
+    let Opened { found, store, .. } = Store::open(directory.path()).unwrap();
+    assert_eq!(found.durable.entries, [said(3, "c")]);
+    assert_eq!((found.durable.base, found.durable.decided, found.first), (2, 2, 0));
+    assert_eq!((&found.durable.start, &found.durable.snapshot), (&Some(snapshot(2)), &Some(snapshot(2))));
+    assert_eq!(entries(&store, 0), [said(1, "a"), said(2, "b"), said(3, "c")]);
+    // Nothing is before what was handed out, but all of it may go.
+    store.hand_in(batch(1, vec![Op::Truncate(1)])).unwrap();
+    wait(store.close());
+    let found = Store::open(directory.path()).unwrap().found;
+    assert_eq!((found.durable.entries, found.durable.base, found.durable.start), (vec![said(1, "a")], 0, None));
 }
 
 #[test]
@@ -136,7 +164,13 @@ fn a_store_of_each_earlier_version_is_opened() {
         drop(connection);
         let opened = Store::open(directory.path()).unwrap();
         assert_eq!(opened.found.id.to_string(), "0197c2d5-3f00-7000-8000-000000000001", "version {version}");
-        assert_eq!((opened.found.incarnation.0, opened.found.last, opened.found.decided), (6, 2, 1));
+        assert_eq!((opened.found.incarnation.0, opened.found.durable.len(), opened.found.durable.decided), (6, 2, 1));
+        let durable = &opened.found.durable;
+        assert_eq!(
+            (durable.promised, durable.fork, &durable.aside),
+            (Some(ballot(7)), Some(2), &vec![said(3, "aside")])
+        );
+        assert_eq!((durable.start.as_ref(), &opened.found.pool), (Some(&snapshot(1)), &vec![waiting(3)]));
         assert_eq!(texts(&wait(opened.store.last_lines(9)).unwrap()), ["Hi"]);
     }
 }

@@ -25,9 +25,9 @@ fn lines_that_have_all_the_words_are_found_in_their_order() {
 fn only_confirmed_lines_are_found_and_those_as_soon_as_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let opened = Store::open(directory.path()).unwrap();
-    write(&opened, Batch { decided: Some(index(1)), ..lines(1, 1, &["red one", "red two"]) });
+    write(&opened, batch(1, vec![append(1, &["red one", "red two"]), Op::Decided(1)]));
     assert_eq!(found(&opened.store, "red"), ["red one"]);
-    write(&opened, Batch { ticket: 2, decided: Some(index(2)), ..Batch::default() });
+    write(&opened, batch(2, vec![Op::Decided(2)]));
     assert_eq!(found(&opened.store, "red"), ["red one", "red two"]);
 }
 
@@ -37,9 +37,24 @@ fn lines_that_lost_their_place_are_not_found_there() {
     let opened = Store::open(directory.path()).unwrap();
     write(&opened, lines(1, 1, &["red one", "red two"]));
     assert_eq!(found(&opened.store, "red"), ["red one", "red two"]);
-    write(&opened, Batch { truncate: Some(index(2)), ..lines(2, 2, &["blue two", "red three"]) });
+    write(&opened, batch(2, vec![Op::Truncate(1), append(2, &["blue two", "red three"]), Op::Decided(3)]));
     assert_eq!(found(&opened.store, "red"), ["red one", "red three"]);
     assert_eq!(found(&opened.store, "blue"), ["blue two"]);
+    write(&opened, batch(3, vec![Op::Restart(snapshot(9)), append(10, &["red ten"]), Op::Decided(10)]));
+    assert_eq!(found(&opened.store, "red"), ["red ten"]);
+}
+
+#[test]
+fn what_is_set_aside_is_not_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = Store::open(directory.path()).unwrap();
+    write(&opened, batch(1, vec![append(1, &["red one", "red two", "red three"]), Op::Decided(1)]));
+    let ops = vec![Op::SetAside(1), append(2, &["blue two"]), Op::Decided(2)];
+    write(&opened, batch(2, ops));
+    assert_eq!(found(&opened.store, "red"), ["red one"]);
+    assert_eq!(found(&opened.store, "two"), ["blue two"]);
+    assert_eq!(texts(&wait(opened.store.last_lines(9)).unwrap()), ["red one", "blue two"]);
+    assert_eq!(texts(&wait(opened.store.lines_from(index(1), 9)).unwrap()), ["red one", "blue two"]);
 }
 
 #[test]

@@ -8,23 +8,48 @@ use super::*;
 fn entries_that_are_truncated_are_replaced_in_one_step() {
     let directory = tempfile::tempdir().unwrap();
     let opened = Store::open(directory.path()).unwrap();
-    write(&opened, Batch { decided: None, ..lines(1, 1, &["a", "b", "c"]) });
-    write(&opened, Batch { truncate: Some(index(2)), decided: None, ..lines(2, 2, &["B"]) });
-    assert_eq!(entries(&opened.store, 1), [said(1, "a"), said(2, "B")]);
+    write(&opened, batch(1, vec![append(1, &["a", "b", "c"])]));
+    write(&opened, batch(2, vec![Op::Truncate(1), append(2, &["B"])]));
+    assert_eq!(entries(&opened.store, 0), [said(1, "a"), said(2, "B")]);
 }
 
 #[test]
-fn a_log_goes_on_behind_a_snapshot_from_elsewhere() {
+fn a_log_begins_anew_after_a_snapshot_from_elsewhere() {
     let directory = tempfile::tempdir().unwrap();
     let opened = Store::open(directory.path()).unwrap();
-    write(&opened, Batch { decided: Some(index(1)), ..lines(1, 1, &["a", "undecided"]) });
-    let snapshot = Some(Snapshot { index: index(100), state: Bytes::from_static(b"s") });
-    write(&opened, Batch { snapshot, append: vec![said(101, "z")], ticket: 2, ..Batch::default() });
+    write(&opened, batch(1, vec![append(1, &["a", "undecided"]), Op::Decided(1)]));
+    // What was decided before is told along with what comes after.
+    let ops = vec![Op::Restart(snapshot(100)), append(101, &["z"]), Op::Decided(1)];
+    write(&opened, batch(2, ops));
+    assert_eq!(entries(&opened.store, 0), []);
+    assert_eq!(entries(&opened.store, 100), [said(101, "z")]);
     wait(opened.store.close());
+    let Opened { found, store, .. } = Store::open(directory.path()).unwrap();
+    assert_eq!((found.first, found.durable.base, found.durable.len(), found.durable.decided), (100, 100, 101, 100));
+    assert_eq!(found.durable.start, Some(snapshot(100)));
+    assert_eq!(texts(&wait(store.last_lines(9)).unwrap()), ["z"]);
+}
+
+#[test]
+fn a_log_that_all_goes_begins_at_its_start_whatever_it_began_after() {
+    let directory = tempfile::tempdir().unwrap();
     let opened = Store::open(directory.path()).unwrap();
-    let Found { last, decided, base, .. } = opened.found;
-    assert_eq!((last, decided, base), (101, 100, 100));
-    assert_eq!(texts(&wait(opened.store.last_lines(9)).unwrap()), ["a", "z"]);
+    write(&opened, batch(1, vec![Op::Restart(snapshot(100)), append(101, &["z"])]));
+    write(&opened, batch(2, vec![Op::DropAside, Op::Truncate(0), Op::SetAside(0), append(1, &["a"])]));
+    wait(opened.store.close());
+    let found = Store::open(directory.path()).unwrap().found;
+    assert_eq!((found.first, found.durable.entries, found.durable.start), (0, vec![said(1, "a")], None));
+}
+
+#[test]
+fn a_log_of_any_weight_is_taken_over_in_one_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = Store::open(directory.path()).unwrap();
+    let large = note(&vec![7; 500_000]);
+    let entries: Entries<PeerId> = (0..100).map(|_| Arc::clone(&large)).collect();
+    write(&opened, batch(1, vec![Op::Append { after: 0, entries }]));
+    wait(opened.store.close());
+    assert_eq!(Store::open(directory.path()).unwrap().found.durable.len(), 100);
 }
 
 #[test]
@@ -42,8 +67,8 @@ fn truncating_beyond_every_place_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let opened = Store::open(directory.path()).unwrap();
     write(&opened, lines(1, 1, &["a"]));
-    write(&opened, Batch { ticket: 2, truncate: Some(index(u64::MAX)), ..Batch::default() });
-    assert_eq!(entries(&opened.store, 1), [said(1, "a")]);
+    write(&opened, batch(2, vec![Op::Truncate(u64::MAX)]));
+    assert_eq!(entries(&opened.store, 0), [said(1, "a")]);
 }
 
 #[test]
@@ -59,13 +84,13 @@ fn a_full_disk_is_told_loses_nothing_and_is_told_again_when_it_has_room() {
     assert!(opened.store.oldest_unwritten().is_some());
     // Small ones wait behind it, in their order; what was written can be read.
     opened.store.hand_in(lines(3, 3, &["after"])).unwrap();
-    assert_eq!(entries(&opened.store, 1), [said(1, "before")]);
+    assert_eq!(entries(&opened.store, 0), [said(1, "before")]);
 
     opened.store.max_pages.store(u32::MAX - 1, Ordering::SeqCst);
     assert_eq!(next(&opened.events), Event::Fit);
     wait_written(&opened.events, 3);
     assert_eq!(opened.store.oldest_unwritten(), None);
-    assert_eq!(entries(&opened.store, 1), [said(1, "before"), said(2, &large), said(3, "after")]);
+    assert_eq!(entries(&opened.store, 0), [said(1, "before"), said(2, &large), said(3, "after")]);
 }
 
 #[test]
@@ -77,7 +102,7 @@ fn a_store_is_closed_although_the_disk_is_full() {
     opened.store.hand_in(lines(2, 2, &[&"x".repeat(50_000)])).unwrap();
     assert!(matches!(next(&opened.events), Event::Unfit { .. }));
     wait(opened.store.close());
-    assert_eq!(Store::open(directory.path()).unwrap().found.last, 1);
+    assert_eq!(Store::open(directory.path()).unwrap().found.durable.len(), 1);
 }
 
 #[test]
@@ -104,7 +129,7 @@ fn what_was_handed_in_is_written_when_the_store_is_closed() {
         opened.store.hand_in(lines(place, place, &["a"])).unwrap();
     }
     wait(opened.store.close());
-    assert_eq!(Store::open(directory.path()).unwrap().found.last, 100);
+    assert_eq!(Store::open(directory.path()).unwrap().found.durable.len(), 100);
     let left: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_str().unwrap().contains("damaged")), "{left:?}");
 }

@@ -1,0 +1,143 @@
+//! A snapshot as bytes: in pieces, for the encoding that peers share ends at the length of a message (pure).
+
+use std::collections::BTreeMap;
+
+use history::{APPLIED_SESSIONS, Applied, Config, RunningHash, SessionRow, Snapshot};
+use serde::de::value::{Error as ValueError, MapDeserializer, SeqDeserializer};
+use serde::de::{Deserialize as _, Deserializer, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+use transport::{DecodeError, PeerId};
+
+/// How many sessions stand in one piece: 40 bytes each.
+const PIECE_SESSIONS: usize = 8_192;
+
+/// What is not in a row: index, hash, configuration, its place, the floor of the table, and how many rows it has.
+type Head = (u64, RunningHash, Config<PeerId>, u64, u64, u64);
+
+/// The bytes of a snapshot: pieces, each behind its length (4 bytes, big-endian).
+pub(super) fn encode(snapshot: &Snapshot<PeerId>) -> Result<Vec<u8>, DecodeError> {
+    let Snapshot { index, hash, config, config_index, applied } = snapshot;
+    let mut bytes = Vec::new();
+    let rows: Vec<SessionRow> = applied.rows().collect();
+    push(&mut bytes, &transport::encode(&(index, hash, config, config_index, applied.floor(), rows.len() as u64))?);
+    for piece in rows.chunks(PIECE_SESSIONS) {
+        push(&mut bytes, &transport::encode(piece)?);
+    }
+    Ok(bytes)
+}
+
+/// The snapshot; or nothing, if the bytes are none.
+pub(super) fn decode(mut bytes: &[u8]) -> Option<Snapshot<PeerId>> {
+    let head: Head = transport::decode(pop(&mut bytes)?).ok()?;
+    let (index, hash, config, config_index, floor, count) = head;
+    let mut rows = Vec::new();
+    while !bytes.is_empty() {
+        rows.extend(transport::decode::<Vec<SessionRow>>(pop(&mut bytes)?).ok()?);
+    }
+    let applied = table(floor, rows).ok().filter(|table| table.len() as u64 == count)?;
+    Some(Snapshot { index, hash, config, config_index, applied })
+}
+
+fn push(bytes: &mut Vec<u8>, piece: &[u8]) {
+    let length = u32::try_from(piece.len()).expect("no piece is longer than a message");
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(piece);
+}
+
+fn pop<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (piece, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    *bytes = rest;
+    Some(piece)
+}
+
+/// The table of these rows. It has no constructor that takes them, but is made by whatever can be deserialized: its fields
+/// are the limit, the floor, the sessions, and the sessions by their last place.
+fn table(floor: u64, rows: Vec<SessionRow>) -> Result<Applied, ValueError> {
+    let session = |row: &SessionRow| Value::Seq(row.session.uuid().as_bytes().map(|b| Value::Number(b.into())).into());
+    let sessions = rows.iter().map(|row| {
+        let fields = [row.next, row.last, row.lamport].map(Value::Number);
+        (session(row), Value::Seq(fields.into()))
+    });
+    // In order, so that the set is built quickly.
+    let by_last: BTreeMap<_, _> = rows.iter().map(|row| ((row.last, row.session), session(row))).collect();
+    let by_last = by_last.into_iter().map(|((last, _), session)| Value::Seq(vec![Value::Number(last), session]));
+    Applied::deserialize(Value::Seq(vec![
+        Value::Number(APPLIED_SESSIONS as u64),
+        Value::Number(floor),
+        Value::Map(sessions.collect()),
+        Value::Seq(by_last.collect()),
+    ]))
+}
+
+/// A value to be deserialized from.
+enum Value {
+    Number(u64),
+    Seq(Vec<Self>),
+    Map(Vec<(Self, Self)>),
+}
+
+impl IntoDeserializer<'_> for Value {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Value {
+    type Error = ValueError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        match self {
+            Self::Number(number) => visitor.visit_u64(number),
+            Self::Seq(values) => SeqDeserializer::new(values.into_iter()).deserialize_any(visitor),
+            Self::Map(pairs) => MapDeserializer::new(pairs.into_iter()).deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use history::{MessageId, Say, Session};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn snapshot(sessions: u64) -> Snapshot<PeerId> {
+        let peer = PeerId::new(Uuid::from_u128(9));
+        let mut applied = Applied::default();
+        for index in 1..=sessions {
+            let id = MessageId { session: Session::new(Uuid::from_u128(u128::from(index * 7919 % 65_537))), number: 0 };
+            applied.apply(&Say { id, lamport: index, after: None, heads: vec![], body: Bytes::new() }, index);
+        }
+        let config = Config { voters: vec![peer], tie_breaker: peer, fork: None };
+        Snapshot { index: sessions, hash: RunningHash::default(), config, config_index: 1, applied }
+    }
+
+    #[test]
+    fn a_snapshot_of_any_size_comes_back_as_it_was() {
+        for sessions in [0, 1, 8_192, 8_193, APPLIED_SESSIONS as u64 + 9] {
+            let snapshot = snapshot(sessions);
+            assert!(decode(&encode(&snapshot).unwrap()).unwrap() == snapshot, "{sessions}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_no_snapshot() {
+        let bytes = encode(&snapshot(3)).unwrap();
+        for length in 0..bytes.len() {
+            assert!(decode(&bytes[..length]).is_none(), "{length}");
+        }
+    }
+}
