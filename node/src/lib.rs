@@ -36,6 +36,7 @@
 mod api;
 mod casts;
 mod config;
+mod disk;
 mod driver;
 mod event;
 pub mod group;
@@ -44,10 +45,6 @@ mod name;
 mod node;
 mod presence;
 mod roster;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the log that hands its batches to the disk is not wired yet")
-)]
 mod store;
 pub mod text;
 mod timestamp;

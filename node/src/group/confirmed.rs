@@ -8,7 +8,7 @@ use tracing::{error, warn};
 use transport::{PeerId, Unreachable};
 
 use super::{Group, Now, Output};
-use crate::api::{Line, Page};
+use crate::api::{HistoryError, Line, Page};
 use crate::event::{self, Event};
 use crate::name::Name;
 use crate::store::words::words;
@@ -125,10 +125,14 @@ impl Group {
     }
 
     /// Looks up lines in memory, where a member without a disk has the last 100,000.
-    pub fn lines(&self, query: &HistoryQuery) -> Page {
+    ///
+    /// # Errors
+    ///
+    /// What is searched for has no word.
+    pub fn lines(&self, query: &HistoryQuery) -> Result<Page, HistoryError> {
         let places = || self.places().rev().filter_map(|(index, say)| self.line(Some(index), say));
         let waiting = || self.unconfirmed_lines();
-        match query {
+        Ok(match query {
             HistoryQuery::Last(last) => {
                 let waiting = waiting();
                 let room = last.saturating_sub(waiting.len());
@@ -151,8 +155,14 @@ impl Group {
                 lines.truncate(*most);
                 Page { lines, more }
             }
-            HistoryQuery::Search(text, last) => {
-                let wanted: Vec<_> = words(text).collect();
+            HistoryQuery::Search(wanted_text, last) => {
+                let wanted: Vec<_> = words(wanted_text).collect();
+                if wanted.is_empty() {
+                    return Err(HistoryError::Words(format!(
+                        "`{}` has no word to search for: give some letters or digits",
+                        text::escape(wanted_text)
+                    )));
+                }
                 let has_all = |line: &Line| {
                     let found: BTreeSet<_> = words(&line.message.text).collect();
                     wanted.iter().all(|word| found.contains(word))
@@ -163,7 +173,7 @@ impl Group {
                 lines.reverse();
                 Page { lines, more }
             }
-        }
+        })
     }
 
     /// The lines that are said and not confirmed, in the order they are to be confirmed in.

@@ -49,6 +49,7 @@ use uuid::Uuid;
 
 use self::joining::Joining;
 pub use self::confirmed::HistoryQuery;
+pub(crate) use self::confirmed::own_entry;
 pub use self::outgoing::Outgoing;
 use self::private::Privates;
 use self::confirmed::Confirmed;
