@@ -14,8 +14,8 @@ use transport::{Address, Incarnation, PeerId};
 use crate::api::{HistoryError, Line, Page};
 use crate::event;
 use crate::group::{Group, HistoryQuery, Restored, own_entry};
-use crate::wire::Body;
 use crate::store::{Batch, Event, Found, Lines, OpenError, Opened, ReadError, Refusal, Store};
+use crate::wire::Body;
 
 /// How long a line may wait to be kept. Most are confirmed sooner, and need not be.
 const KEEP_AFTER: Duration = Duration::from_millis(50);

@@ -251,7 +251,13 @@ mod tests {
         };
         let change_hex =
             format!("{version_hex}{epoch_hex}{}{}{}00000000{a}{entry_hex}00000001{a}", number(1), number(6), number(2));
-        let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline: Baseline::default(), decided: 0, recent: Vec::new() };
+        let welcome = Welcome {
+            roster: roster(),
+            absent: vec![peer()],
+            baseline: Baseline::default(),
+            decided: 0,
+            recent: Vec::new(),
+        };
         let line = PrivateLine {
             id: said(),
             from: "al".parse().unwrap(),
@@ -268,7 +274,10 @@ mod tests {
             (Message::Roster(roster()), format!("00000002{roster_hex}")),
             (Message::Change(change), format!("00000003{change_hex}")),
             (Message::Join(join), format!("00000004{}{}000301", text("al"), text("h:9"))),
-            (Message::Welcome(welcome), format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0))),
+            (
+                Message::Welcome(welcome),
+                format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0)),
+            ),
             (Message::Refused(NameRefusal::InUse), "0000000600000000".into()),
             (Message::Refused(NameRefusal::Invalid(crate::name::NameError::At)), "000000060000000100000004".into()),
             (Message::Private(line), format!("00000009{line_hex}")),
@@ -321,9 +330,9 @@ mod tests {
     }
 
     fn golden_log(said_hex: &str, a: &str, b: &str) -> [(LogMessage<PeerId>, String); 15] {
+        use LogMessage as M;
         use history::{Ballot, Config, Entry, Regime, RunningHash, SessionRow, SnapshotPiece};
         use std::sync::Arc;
-        use LogMessage as M;
         let number = |n: u64| format!("{n:016x}");
         let other = PeerId::new(Uuid::from_u128(0x0b));
         let regime = Regime::founded(peer());
@@ -335,7 +344,8 @@ mod tests {
         let config = Config { voters: vec![peer()], tie_breaker: peer(), fork: None };
         let config_hex = format!("{}{a}{a}00", number(1));
         let note = Entry::Note { tag: 7, body: Bytes::from_static(b"x") };
-        let entries: Vec<_> = [Entry::Line(say), Entry::Config(config.clone()), note].into_iter().map(Arc::new).collect();
+        let entries: Vec<_> =
+            [Entry::Line(say), Entry::Config(config.clone()), note].into_iter().map(Arc::new).collect();
         let entries_hex = format!(
             "{}00000000{said_hex}{}01{}{}{}4869\
              00000001{config_hex}\
@@ -349,17 +359,8 @@ mod tests {
         );
         let row = SessionRow { session: said().session, next: 1, last: 2, lamport: 3 };
         let row_hex = format!("{b}{}{}{}", number(1), number(2), number(3));
-        let piece = SnapshotPiece {
-            regime,
-            index: 9,
-            hash,
-            config,
-            config_index: 1,
-            floor: 4,
-            at: 0,
-            rows: vec![row],
-            of: 1,
-        };
+        let piece =
+            SnapshotPiece { regime, index: 9, hash, config, config_index: 1, floor: 4, at: 0, rows: vec![row], of: 1 };
         let piece_hex = format!(
             "{regime_hex}{}{hash_hex}{config_hex}{}{}{}{}{row_hex}{}",
             number(9),
@@ -389,10 +390,7 @@ mod tests {
                 format!("00000004{ballot_hex}{}{entries_hex}{}", number(1), number(1)),
             ),
             (M::Accepted { ballot, len: 5 }, format!("00000005{ballot_hex}{}", number(5))),
-            (
-                M::Beat { ballot, len: 5, decided: 4, sync: true },
-                format!("00000006{ballot_hex}{}01", numbers(&[5, 4])),
-            ),
+            (M::Beat { ballot, len: 5, decided: 4, sync: true }, format!("00000006{ballot_hex}{}01", numbers(&[5, 4]))),
             (
                 M::Ask { ballot, accepted: None, len: 5, decided: 4, hash },
                 format!("00000007{ballot_hex}00{}{hash_hex}", numbers(&[5, 4])),
@@ -415,7 +413,8 @@ mod tests {
 
     #[test]
     fn a_body_is_its_bytes_and_a_line_is_told_by_them() {
-        let line = Line { from: peer(), name: "al".parse().unwrap(), sent_at: Timestamp::from_millis(8), text: "Hi".into() };
+        let line =
+            Line { from: peer(), name: "al".parse().unwrap(), sent_at: Timestamp::from_millis(8), text: "Hi".into() };
         let line = transport::encode(&Body::Line(line)).unwrap();
         let entry = Body::Entry { from: peer(), kind: 5, bytes: Bytes::from_static(b"Hi") };
         let entry = transport::encode(&entry).unwrap();
