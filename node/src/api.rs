@@ -108,6 +108,11 @@ pub enum HistoryError {
     /// What was searched for has no word, or too many.
     #[error("{0}")]
     Words(String),
+    /// What stands there is no longer in memory: only a member with a data directory keeps all.
+    #[error(
+        "the history before #{0} is no longer in memory: read from there on, or start this member with a data directory"
+    )]
+    Gone(u64),
     /// The disk did not give it.
     #[error("the history cannot be read: {0}")]
     Disk(String),

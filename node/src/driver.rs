@@ -10,19 +10,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
-use futures::channel::oneshot;
-use futures::future::{Either, pending, select};
-use futures::{FutureExt, StreamExt, select_biased};
 use bytes::Bytes;
-use history::{Index, MessageId};
+use futures::channel::oneshot;
+use futures::future::{BoxFuture, Either, pending, select};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, select_biased};
+use history::{Entries, Index, MessageId, Read};
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
 use crate::api::{
-    AppendError, BacklogFull, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page, RequestError, Row, StartError,
-    Status, TakeoverError,
+    AppendError, BacklogFull, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page, RequestError, Row,
+    StartError, Status, TakeoverError,
 };
 use crate::casts::Casts;
 use crate::config::Config;
+use crate::disk::{Disk, Word};
 use crate::event::{ByeReason, Entry, Event, Leader, Member};
 use crate::group::{Group, HistoryQuery, Now, Outgoing, Output};
 use crate::mailbox::Outbox;
@@ -63,6 +65,9 @@ pub(crate) struct Saying {
 /// What has come.
 enum Input {
     Mesh(transport::Event),
+    Disk(Word),
+    /// What a peer lacks was read from the disk.
+    Read(Read<PeerId>, Entries<PeerId>),
     Command(Command),
     Saying(Saying),
     /// Nothing, but something may be due or possible that was not before.
@@ -116,6 +121,7 @@ pub(crate) struct Ends {
     pub(crate) commands: Receiver<Command>,
     pub(crate) lines: Receiver<Saying>,
     pub(crate) casts: Arc<Casts>,
+    pub(crate) disk: Option<Disk>,
     /// Resolves the owner's wait for the start.
     pub(crate) started: Started,
 }
@@ -129,6 +135,9 @@ pub(crate) struct Driver {
     commands: Receiver<Command>,
     lines: Receiver<Saying>,
     casts: Arc<Casts>,
+    disk: Option<Disk>,
+    /// What is being read from the disk for others.
+    reading: FuturesUnordered<BoxFuture<'static, (Read<PeerId>, Entries<PeerId>)>>,
     /// Whom casts go to.
     partners: Vec<PeerId>,
     name: Name,
@@ -159,7 +168,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(ends: Ends, group: Group, config: &Config) -> Self {
-        let Ends { mesh, links, outbox, commands, lines, casts, started } = ends;
+        let Ends { mesh, links, outbox, commands, lines, casts, disk, started } = ends;
         Self {
             mesh,
             links,
@@ -168,6 +177,8 @@ impl Driver {
             commands,
             lines,
             casts,
+            disk,
+            reading: FuturesUnordered::new(),
             partners: Vec::new(),
             name: config.name.clone(),
             join_timeout: config.join_timeout,
@@ -199,6 +210,7 @@ impl Driver {
             }
             let busy = self.take_batch(now);
             self.carry_out();
+            self.tend_disk(now);
             if self.departed {
                 break;
             }
@@ -215,6 +227,9 @@ impl Driver {
             self.resolve_start(Err(failure));
         }
         self.events.push(Event::Bye(self.bye));
+        if let Some(disk) = self.disk.take() {
+            disk.close().await;
+        }
         self.outbox.push(&mut self.events);
         drop(self.outbox);
         for left in self.leaving {
@@ -225,6 +240,10 @@ impl Driver {
     /// Handles what is there already, up to a bound. Whether there was anything.
     fn take_batch(&mut self, now: Now) -> bool {
         let mut taken = 0;
+        while let Some(word) = self.disk.as_ref().and_then(Disk::ready) {
+            self.handle(Input::Disk(word), now);
+            taken += 1;
+        }
         while taken < BATCH
             && let Ok(command) = self.commands.try_recv()
         {
@@ -270,8 +289,9 @@ impl Driver {
     async fn wait(&mut self) -> Input {
         let reads = self.may_read(Instant::now());
         let due = self.group.poll_timeout();
+        let kept = self.disk.as_ref().and_then(Disk::poll_timeout);
         let resume = self.full_since.filter(|_| !reads).map(|since| since + self.patience);
-        self.alarm.set(due.into_iter().chain(resume).min());
+        self.alarm.set(due.into_iter().chain(resume).chain(kept).min());
         let may_say = self.may_say();
         let links = &mut self.links;
         let mut event = if reads { links.next().left_future() } else { pending().right_future() }.fuse();
@@ -295,6 +315,18 @@ impl Driver {
         let mut talk = pin!(talk.fuse());
         let mut command =
             pin!(if abandoned { Either::Left(pending()) } else { Either::Right(self.commands.recv()) }.fuse());
+        let disk = self.disk.as_ref();
+        let mut disk = pin!(
+            async {
+                match disk {
+                    Some(disk) => disk.next().await,
+                    None => pending().await,
+                }
+            }
+            .fuse()
+        );
+        let reading = &mut self.reading;
+        let mut read = if reading.is_empty() { pending().left_future() } else { reading.next().right_future() }.fuse();
         let mut started = match &mut self.started {
             Some(started) if !abandoned => started.cancellation().left_future(),
             _ => pending().right_future(),
@@ -302,8 +334,10 @@ impl Driver {
         .fuse();
         select_biased! {
             () = self.alarm.sleep.as_mut().fuse() => Input::Wake,
+            word = disk => Input::Disk(word),
             event = event => event.map_or(Input::Abandoned, Input::Mesh),
             command = command => command.map_or(Input::Abandoned, Input::Command),
+            read = read => read.map_or(Input::Wake, |(read, entries)| Input::Read(read, entries)),
             talk = talk => talk,
             () = room => Input::Wake,
             () = started => Input::Abandoned,
@@ -313,6 +347,8 @@ impl Driver {
     fn handle(&mut self, input: Input, now: Now) {
         match input {
             Input::Mesh(event) => self.handle_mesh(event, now),
+            Input::Disk(word) => self.handle_disk(word, now),
+            Input::Read(read, entries) => self.group.handle_read(read, entries, now),
             Input::Command(command) => self.handle_command(command, now),
             Input::Saying(Saying { text, reply }) => {
                 let _ = reply.send(self.group.say(text, now));
@@ -334,6 +370,50 @@ impl Driver {
             transport::Event::IdInUse => self.depart_for_another(),
             transport::Event::SeedFailed { address, error } => self.group.handle_seed_failed(address, error, now),
         }
+    }
+
+    fn handle_disk(&mut self, word: Word, now: Now) {
+        if let Some(disk) = &mut self.disk {
+            disk.note(&word);
+        }
+        match word {
+            Word::Written(ticket) => self.group.handle_written(ticket, now),
+            Word::Trouble(trouble) => {
+                if let Some(reason) = &trouble {
+                    tracing::warn!(reason, "the disk takes nothing: lines are not confirmed here");
+                }
+                self.events.push(Event::Disk { trouble });
+            }
+            Word::Damaged(what) => {
+                tracing::error!(what, "the data directory is damaged: this member leaves");
+                self.events.push(Event::Disk { trouble: Some(what) });
+                self.bye = ByeReason::Fault;
+                self.departed = true;
+            }
+        }
+    }
+
+    /// Does on the disk what nobody waits for, and tells the group whether it keeps up.
+    fn tend_disk(&mut self, now: Now) {
+        let Some(disk) = &mut self.disk else { return };
+        if let Some(fit) = disk.tend(&self.group, now.instant) {
+            self.group.handle_disk(fit, now);
+            self.carry_out();
+        }
+    }
+
+    fn look_up(&self, query: HistoryQuery, reply: oneshot::Sender<Result<Page, HistoryError>>) {
+        let Some(disk) = &self.disk else { return drop(reply.send(self.group.lines(&query))) };
+        let answer = disk.lines(query, self.group.confirmed(), self.group.unconfirmed_lines());
+        runtime::spawn(async move { drop(reply.send(answer.await)) });
+    }
+
+    fn read_entries(&self, from: Index, most: usize, reply: oneshot::Sender<Result<Vec<Entry>, HistoryError>>) {
+        let Some(disk) = &self.disk else {
+            return drop(reply.send(self.group.entries(from, most).map_err(HistoryError::Gone)));
+        };
+        let answer = disk.own_entries(from, most, self.group.confirmed());
+        runtime::spawn(async move { drop(reply.send(answer.await)) });
     }
 
     fn handle_command(&mut self, command: Command, now: Now) {
@@ -362,8 +442,8 @@ impl Driver {
                 Ok(id) => drop(self.appends.insert(id, reply)),
                 Err(full) => drop(reply.send(Err(full.into()))),
             },
-            Command::History { query, reply } => drop(reply.send(Ok(self.group.lines(&query)))),
-            Command::Entries { from, most, reply } => drop(reply.send(Ok(self.group.entries(from, most)))),
+            Command::History { query, reply } => self.look_up(query, reply),
+            Command::Entries { from, most, reply } => self.read_entries(from, most, reply),
             Command::Applied { index, reply } if self.group.confirmed() >= index.number() => drop(reply.send(())),
             Command::Applied { index, reply } => self.reads.entry(index).or_default().push(reply),
             Command::Takeover { lost, reply } => drop(reply.send(self.group.takeover(&lost, now))),
@@ -410,8 +490,7 @@ impl Driver {
             match output {
                 Output::Send(to, message) => self.send(&to, &message),
                 Output::Event(event) => self.tell(event),
-                // Only with a disk.
-                Output::Write(_) | Output::Read(_) | Output::Keep(_) | Output::Forget(_) => {}
+                Output::Write(_) | Output::Read(_) | Output::Keep(_) | Output::Forget(_) => self.serve_disk(output),
                 Output::Dial { peer, address, eager } => self.mesh.add_member(peer, address, eager),
                 Output::Admitted(members) => self.resolve_start(Ok(members)),
                 Output::Refused(reason) => self.fail(|name, _| refused(name, reason)),
@@ -431,6 +510,28 @@ impl Driver {
         }
         self.outbox.push(&mut self.events);
         self.answer_reads();
+    }
+
+    fn serve_disk(&mut self, output: Output) {
+        // Without a disk the mind asks for none of it.
+        let Some(disk) = &mut self.disk else { return };
+        match output {
+            Output::Write(write) => disk.write(write),
+            Output::Keep(say) => disk.keep(say, Instant::now()),
+            Output::Forget(id) => disk.forget(id),
+            Output::Read(read) => {
+                let entries = disk.entries_after(read.from);
+                let read = async move {
+                    let entries = entries.await.unwrap_or_else(|error| {
+                        tracing::warn!(%error, "what another member lacks cannot be read");
+                        Vec::new()
+                    });
+                    (read, entries)
+                };
+                self.reading.push(read.boxed());
+            }
+            _ => {}
+        }
     }
 
     fn tell(&mut self, event: Event) {

@@ -60,7 +60,8 @@ pub enum Event {
         /// The place it had.
         was: Index,
     },
-    /// A program's own entry is confirmed: in the same order at every member, each once.
+    /// A program's own entry is confirmed: in the same order at every member, each once. A newcomer is told of those before it, as
+    /// far as others still have them.
     Entry(Entry),
     /// Whether messages can be confirmed has changed, or who is missing while they cannot.
     Quorum {

@@ -36,6 +36,7 @@
 mod api;
 mod casts;
 mod config;
+mod disk;
 mod driver;
 mod event;
 pub mod group;
@@ -44,18 +45,14 @@ mod name;
 mod node;
 mod presence;
 mod roster;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the log that hands its batches to the disk is not wired yet")
-)]
 mod store;
 pub mod text;
 mod timestamp;
 mod wire;
 
 pub use api::{
-    AppendError, BacklogFull, CastError, Delivery, Ended, HistoryError, Line, Link, Members, MsgError, NameRefusal, Page,
-    RequestError, Row, SayError, StartError, Status, TakeoverError,
+    AppendError, BacklogFull, CastError, Delivery, Ended, HistoryError, Line, Link, Members, MsgError, NameRefusal,
+    Page, RequestError, Row, SayError, StartError, Status, TakeoverError,
 };
 pub use config::{Config, ConfigError};
 pub use event::{ByeReason, Entry, Event, Leader, LeftReason, Member, Message, Private, Via};

@@ -11,11 +11,12 @@ use transport::{Address, Incarnation, Mesh, PeerId, runtime};
 use uuid::Uuid;
 
 use crate::api::{
-    AppendError, CastError, Delivery, Ended, HistoryError, Members, MsgError, Page, RequestError, SayError, StartError, Status,
-    TakeoverError,
+    AppendError, CastError, Delivery, Ended, HistoryError, Members, MsgError, Page, RequestError, SayError, StartError,
+    Status, TakeoverError,
 };
 use crate::casts::Casts;
 use crate::config::Config;
+use crate::disk::Disk;
 use crate::driver::{Command, Driver, Ends, Saying};
 use crate::event::{Entry, Leader, Member};
 use crate::group::{Group, HistoryQuery, Now, Settings};
@@ -71,7 +72,22 @@ impl Node {
     pub async fn start(config: Config) -> Result<(Self, Events), StartError> {
         config.validate()?;
         let Config { name, leaders, group, .. } = config.clone();
-        let (mesh, links) = Mesh::listen(mesh_config(&config)).await.map_err(StartError::Listen)?;
+        let (disk, kept) = match &config.data_dir {
+            None => (None, None),
+            Some(path) => {
+                let (disk, kept) = Disk::open(path, config.timeout).await?;
+                (Some(disk), Some(kept))
+            }
+        };
+        let mut transport = mesh_config(&config);
+        let mut leaders = leaders;
+        let restored = kept.map(|kept| {
+            (transport.id, transport.incarnation) = (kept.id, kept.incarnation);
+            let remembered = kept.addresses.into_iter().filter(|address| !leaders.contains(address));
+            leaders.extend(remembered.collect::<Vec<_>>());
+            kept.restored
+        });
+        let (mesh, links) = Mesh::listen(transport).await.map_err(StartError::Listen)?;
         let settings = Settings {
             me: mesh.me().clone(),
             name: name.clone(),
@@ -81,7 +97,7 @@ impl Node {
             timeout: config.timeout,
             sessions: [Uuid::now_v7(), Uuid::now_v7()],
             seed: rand::random(),
-            disk: None,
+            disk: restored,
         };
         let mind = Group::new(settings, now());
         for address in leaders {
@@ -93,7 +109,7 @@ impl Node {
         let (started, start) = oneshot::channel();
         let me = mesh.me().clone();
         let casts = Arc::new(Casts::new(mesh.clone()));
-        let ends = Ends { mesh, links, outbox, commands, lines, casts: casts.clone(), started };
+        let ends = Ends { mesh, links, outbox, commands, lines, casts: casts.clone(), disk, started };
         runtime::spawn(Driver::new(ends, mind, &config).run());
         let admitted_with = start.await.unwrap_or(Err(StartError::Interrupted))?;
         // Where two groups met on the way, it may be another than the one asked for.
@@ -172,7 +188,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// The disk does not give them, or the member has left.
+    /// What stands there is no longer in memory, the disk does not give it, or the member has left.
     pub async fn entries(&self, from: Index, most: usize) -> Result<Vec<Entry>, HistoryError> {
         let most = most.min(MOST_ENTRIES);
         self.ask(|reply| Command::Entries { from, most, reply }).await?

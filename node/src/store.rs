@@ -53,7 +53,7 @@ use std::thread;
 use std::time::Instant;
 
 use async_channel::Receiver;
-use history::{Entries, Index};
+use history::{Entries, Entry, Index, MESSAGE_BYTES, MESSAGE_ENTRIES};
 use transport::PeerId;
 
 pub(crate) use self::batch::{Batch, Refusal};
@@ -185,6 +185,37 @@ impl Store {
         max_bytes: usize,
     ) -> impl Future<Output = Result<Entries<PeerId>, ReadError>> + Send + use<> {
         self.reader.ask(move |reader| reader.entries_after(after, max_entries, max_bytes))
+    }
+
+    /// What `pick` makes of the entries after a place, up to `until` and `most` of them.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read, or too many questions wait.
+    pub(crate) fn pick<T, F>(
+        &self,
+        mut after: u64,
+        until: u64,
+        most: usize,
+        pick: F,
+    ) -> impl Future<Output = Result<Vec<T>, ReadError>> + Send + use<T, F>
+    where
+        T: Send + 'static,
+        F: Fn(Index, &Entry<PeerId>) -> Option<T> + Send + 'static,
+    {
+        self.reader.ask(move |reader| {
+            let mut picked = Vec::new();
+            while after < until && picked.len() < most {
+                let entries = reader.entries_after(after, MESSAGE_ENTRIES, MESSAGE_BYTES)?;
+                if entries.is_empty() {
+                    break;
+                }
+                let places = (after + 1..=until).filter_map(Index::new).zip(&entries);
+                picked.extend(places.filter_map(|(index, entry)| pick(index, entry)).take(most - picked.len()));
+                after += entries.len() as u64;
+            }
+            Ok(picked)
+        })
     }
 
     /// The last lines that were said and are in the log, confirmed or not, in their order: at most `limit` or 10,000, and

@@ -251,7 +251,13 @@ mod tests {
         };
         let change_hex =
             format!("{version_hex}{epoch_hex}{}{}{}00000000{a}{entry_hex}00000001{a}", number(1), number(6), number(2));
-        let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline: Baseline::default(), decided: 0, recent: Vec::new() };
+        let welcome = Welcome {
+            roster: roster(),
+            absent: vec![peer()],
+            baseline: Baseline::default(),
+            decided: 0,
+            recent: Vec::new(),
+        };
         let line = PrivateLine {
             id: said(),
             from: "al".parse().unwrap(),
@@ -268,7 +274,10 @@ mod tests {
             (Message::Roster(roster()), format!("00000002{roster_hex}")),
             (Message::Change(change), format!("00000003{change_hex}")),
             (Message::Join(join), format!("00000004{}{}000301", text("al"), text("h:9"))),
-            (Message::Welcome(welcome), format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0))),
+            (
+                Message::Welcome(welcome),
+                format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0)),
+            ),
             (Message::Refused(NameRefusal::InUse), "0000000600000000".into()),
             (Message::Refused(NameRefusal::Invalid(crate::name::NameError::At)), "000000060000000100000004".into()),
             (Message::Private(line), format!("00000009{line_hex}")),
@@ -284,6 +293,7 @@ mod tests {
                 .map(|(m, hex)| (Message::Election(m), format!("00000007{hex}"))),
         );
         all.extend(golden_lines(&said_hex, &b).map(|(m, hex)| (Message::Pool(m), format!("00000008{hex}"))));
+        all.extend(golden_log(&said_hex, &a, &b).map(|(m, hex)| (Message::Log(Box::new(m)), format!("0000000d{hex}"))));
         all
     }
 
@@ -317,6 +327,100 @@ mod tests {
             ),
             (M::Rest { ranges: vec![range] }, format!("00000003{}{range_hex}", number(1))),
         ]
+    }
+
+    fn golden_log(said_hex: &str, a: &str, b: &str) -> [(LogMessage<PeerId>, String); 15] {
+        use LogMessage as M;
+        use history::{Ballot, Config, Entry, Regime, RunningHash, SessionRow, SnapshotPiece};
+        use std::sync::Arc;
+        let number = |n: u64| format!("{n:016x}");
+        let other = PeerId::new(Uuid::from_u128(0x0b));
+        let regime = Regime::founded(peer());
+        let regime_hex = format!("{}{a}", number(0));
+        let ballot = Ballot { regime, round: 3, peer: other };
+        let ballot_hex = format!("{regime_hex}{}{b}", number(3));
+        let (hash, hash_hex) = (RunningHash::default(), "00".repeat(32));
+        let say = Say { id: said(), lamport: 6, after: Index::new(2), heads: vec![], body: Bytes::from_static(b"Hi") };
+        let config = Config { voters: vec![peer()], tie_breaker: peer(), fork: None };
+        let config_hex = format!("{}{a}{a}00", number(1));
+        let note = Entry::Note { tag: 7, body: Bytes::from_static(b"x") };
+        let entries: Vec<_> =
+            [Entry::Line(say), Entry::Config(config.clone()), note].into_iter().map(Arc::new).collect();
+        let entries_hex = format!(
+            "{}00000000{said_hex}{}01{}{}{}4869\
+             00000001{config_hex}\
+             000000020007{}78",
+            number(3),
+            number(6),
+            number(2),
+            number(0),
+            number(2),
+            number(1)
+        );
+        let row = SessionRow { session: said().session, next: 1, last: 2, lamport: 3 };
+        let row_hex = format!("{b}{}{}{}", number(1), number(2), number(3));
+        let piece =
+            SnapshotPiece { regime, index: 9, hash, config, config_index: 1, floor: 4, at: 0, rows: vec![row], of: 1 };
+        let piece_hex = format!(
+            "{regime_hex}{}{hash_hex}{config_hex}{}{}{}{}{row_hex}{}",
+            number(9),
+            number(1),
+            number(4),
+            number(0),
+            number(1),
+            number(1)
+        );
+        let numbers = |all: &[u64]| all.iter().map(|n| number(*n)).collect::<String>();
+        [
+            (
+                M::Prepare { ballot, config_index: 1, decided: 2, len: 3, accepted: None },
+                format!("00000000{ballot_hex}{}00", numbers(&[1, 2, 3])),
+            ),
+            (
+                M::Promise { ballot, accepted: Some(ballot), decided: 1, len: 2, from: 3, entries: entries.clone() },
+                format!("00000001{ballot_hex}01{ballot_hex}{}{entries_hex}", numbers(&[1, 2, 3])),
+            ),
+            (M::More { ballot, from: 4 }, format!("00000002{ballot_hex}{}", number(4))),
+            (
+                M::Sync { ballot, prior: None, start: 1, hash: Some(hash), from: 2, entries: vec![], len: 3 },
+                format!("00000003{ballot_hex}00{}01{hash_hex}{}", number(1), numbers(&[2, 0, 3])),
+            ),
+            (
+                M::Accept { ballot, prev_len: 1, entries, decided: 1 },
+                format!("00000004{ballot_hex}{}{entries_hex}{}", number(1), number(1)),
+            ),
+            (M::Accepted { ballot, len: 5 }, format!("00000005{ballot_hex}{}", number(5))),
+            (M::Beat { ballot, len: 5, decided: 4, sync: true }, format!("00000006{ballot_hex}{}01", numbers(&[5, 4]))),
+            (
+                M::Ask { ballot, accepted: None, len: 5, decided: 4, hash },
+                format!("00000007{ballot_hex}00{}{hash_hex}", numbers(&[5, 4])),
+            ),
+            (M::Nack { promised: ballot }, format!("00000008{ballot_hex}")),
+            (M::Stale { decided: 6 }, format!("00000009{}", number(6))),
+            (M::Fetch { regime, from: 7, hash }, format!("0000000a{regime_hex}{}{hash_hex}", number(7))),
+            (
+                M::Learn { regime, from: 7, hash: None, entries: vec![], decided: 8 },
+                format!("0000000b{regime_hex}{}00{}", number(7), numbers(&[0, 8])),
+            ),
+            (M::Snapshot(piece), format!("0000000c{piece_hex}")),
+            (
+                M::Status { regime: Some(regime), decided: 8, hash },
+                format!("0000000d01{regime_hex}{}{hash_hex}", number(8)),
+            ),
+            (M::Leaving, "0000000e".into()),
+        ]
+    }
+
+    #[test]
+    fn a_body_is_its_bytes_and_a_line_is_told_by_them() {
+        let line =
+            Line { from: peer(), name: "al".parse().unwrap(), sent_at: Timestamp::from_millis(8), text: "Hi".into() };
+        let line = transport::encode(&Body::Line(line)).unwrap();
+        let entry = Body::Entry { from: peer(), kind: 5, bytes: Bytes::from_static(b"Hi") };
+        let entry = transport::encode(&entry).unwrap();
+        assert!(Body::is_line(&line) && !Body::is_line(&entry));
+        let hex: String = entry.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, format!("00000001{:032x}0005{:016x}4869", 0x0a, 2));
     }
 
     #[test]

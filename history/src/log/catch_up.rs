@@ -41,7 +41,9 @@ impl<P: Peer> Log<P> {
     pub(super) fn on_status(&mut self, from: P, regime: Option<Regime<P>>, decided: u64, hash: RunningHash) {
         let Some(theirs) = regime.filter(|regime| Some(*regime) >= self.chain.regime) else {
             // Of two that know nothing neither has anything to say.
-            return if self.chain.regime.is_some() { self.send_status(from) };
+            return if self.chain.regime.is_some() {
+                self.send_status(from)
+            };
         };
         if regime > self.chain.regime {
             return self.fetch(from, theirs);

@@ -259,7 +259,9 @@ impl<P> LogMessage<P> {
             Self::Fetch { regime, from, .. } => (vec![regime.number, *from], 0),
             Self::Learn { regime, from, entries, decided, .. } => (vec![regime.number, *from, *decided], entries.len()),
             Self::Snapshot(piece) => (vec![piece.index, piece.at, piece.of], piece.rows.len().min(MESSAGE_ENTRIES)),
-            Self::Status { regime, decided, .. } => (vec![regime.as_ref().map_or(0, |regime| regime.number), *decided], 0),
+            Self::Status { regime, decided, .. } => {
+                (vec![regime.as_ref().map_or(0, |regime| regime.number), *decided], 0)
+            }
             Self::Leaving => (vec![], 0),
         };
         lengths.iter().all(|len| *len < NUMBER_MAX) && entries <= MESSAGE_ENTRIES

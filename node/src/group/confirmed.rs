@@ -8,7 +8,7 @@ use tracing::{error, warn};
 use transport::{PeerId, Unreachable};
 
 use super::{Group, Now, Output};
-use crate::api::{Line, Page};
+use crate::api::{HistoryError, Line, Page};
 use crate::event::{self, Event};
 use crate::name::Name;
 use crate::store::words::words;
@@ -125,10 +125,14 @@ impl Group {
     }
 
     /// Looks up lines in memory, where a member without a disk has the last 100,000.
-    pub fn lines(&self, query: &HistoryQuery) -> Page {
+    ///
+    /// # Errors
+    ///
+    /// What is searched for has no word.
+    pub fn lines(&self, query: &HistoryQuery) -> Result<Page, HistoryError> {
         let places = || self.places().rev().filter_map(|(index, say)| self.line(Some(index), say));
         let waiting = || self.unconfirmed_lines();
-        match query {
+        Ok(match query {
             HistoryQuery::Last(last) => {
                 let waiting = waiting();
                 let room = last.saturating_sub(waiting.len());
@@ -151,8 +155,14 @@ impl Group {
                 lines.truncate(*most);
                 Page { lines, more }
             }
-            HistoryQuery::Search(text, last) => {
-                let wanted: Vec<_> = words(text).collect();
+            HistoryQuery::Search(wanted_text, last) => {
+                let wanted: Vec<_> = words(wanted_text).collect();
+                if wanted.is_empty() {
+                    return Err(HistoryError::Words(format!(
+                        "`{}` has no word to search for: give some letters or digits",
+                        text::escape(wanted_text)
+                    )));
+                }
                 let has_all = |line: &Line| {
                     let found: BTreeSet<_> = words(&line.message.text).collect();
                     wanted.iter().all(|word| found.contains(word))
@@ -163,7 +173,7 @@ impl Group {
                 lines.reverse();
                 Page { lines, more }
             }
-        }
+        })
     }
 
     /// The lines that are said and not confirmed, in the order they are to be confirmed in.
@@ -171,10 +181,18 @@ impl Group {
         self.history.pool().lines().filter_map(|say| self.line(None, say)).collect()
     }
 
-    /// Programs' own entries from a place on that are in memory, this many at most.
-    pub fn entries(&self, from: Index, most: usize) -> Vec<event::Entry> {
+    /// Programs' own entries from a place on, this many at most.
+    ///
+    /// # Errors
+    ///
+    /// What stands there is no longer in memory: the first place that is.
+    pub fn entries(&self, from: Index, most: usize) -> Result<Vec<event::Entry>, u64> {
+        let first = self.history.log().first_in_memory();
+        if from.number() < first {
+            return Err(first);
+        }
         let after = self.places().filter(|(index, _)| *index >= from);
-        after.filter_map(|(index, say)| own_entry(index, say)).take(most).collect()
+        Ok(after.filter_map(|(index, say)| own_entry(index, say)).take(most).collect())
     }
 
     /// What was put into the history and is in memory, the oldest first.
@@ -272,17 +290,16 @@ impl Group {
         if self.confirmed.has_disk {
             self.outputs.push_back(Output::Forget(say.id));
         }
-        self.confirmed.remember(index, say.clone());
-        if index.number() <= self.confirmed.told_below {
+        if !Body::is_line(&say.body) {
+            if let Some(entry) = own_entry(index, say) {
+                self.tell(Event::Entry(entry));
+            }
             return;
         }
-        if let Some(unseen) = unseen {
-            self.tell_line(&unseen, false);
-        }
-        if Body::is_line(&say.body) {
+        self.confirmed.remember(index, say.clone());
+        if index.number() > self.confirmed.told_below {
+            unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
             self.tell(Event::Confirmed { id: say.id, index });
-        } else if let Some(entry) = own_entry(index, say) {
-            self.tell(Event::Entry(entry));
         }
     }
 
@@ -343,7 +360,8 @@ pub(super) fn loss(why: Unreachable) -> Loss {
     }
 }
 
-fn message_of(say: &Say, earlier: bool) -> Option<event::Message> {
+/// A line, if that is what was put into the history.
+pub(crate) fn message_of(say: &Say, earlier: bool) -> Option<event::Message> {
     match transport::decode::<Body>(&say.body) {
         Ok(Body::Line(line)) if text::check(&line.text).is_ok() => Some(event::Message {
             id: say.id,
@@ -357,7 +375,8 @@ fn message_of(say: &Say, earlier: bool) -> Option<event::Message> {
     }
 }
 
-fn own_entry(index: Index, say: &Say) -> Option<event::Entry> {
+/// A program's own entry, if that is what was put into the history.
+pub(crate) fn own_entry(index: Index, say: &Say) -> Option<event::Entry> {
     match transport::decode::<Body>(&say.body) {
         Ok(Body::Entry { from, kind, bytes }) => {
             Some(event::Entry { index, id: say.id, from, kind, bytes: Bytes::copy_from_slice(&bytes) })

@@ -47,11 +47,12 @@ use tracing::{trace, warn};
 use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
-use self::joining::Joining;
+use self::confirmed::Confirmed;
 pub use self::confirmed::HistoryQuery;
+pub(crate) use self::confirmed::own_entry;
+use self::joining::Joining;
 pub use self::outgoing::Outgoing;
 use self::private::Privates;
-use self::confirmed::Confirmed;
 use self::requests::Requests;
 pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};
@@ -340,7 +341,12 @@ impl Group {
             }
             if !self.partners.is_empty() {
                 let chosen = self.random.random_range(0..self.partners.len());
-                self.partners.iter().nth(chosen).copied().into_iter().for_each(|peer| self.history.compare(peer, now.instant));
+                self.partners
+                    .iter()
+                    .nth(chosen)
+                    .copied()
+                    .into_iter()
+                    .for_each(|peer| self.history.compare(peer, now.instant));
             }
         }
         self.settle(now);

@@ -1,0 +1,318 @@
+//! What a member has on disk, beside its loop: batches go out, answers come back, and nobody waits for either.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use bytes::Bytes;
+use election::Epoch;
+use history::{Entries, Entry, Index, MESSAGE_BYTES, MESSAGE_ENTRIES, MessageId, Say, Write};
+use tracing::warn;
+use transport::{Address, Incarnation, PeerId};
+
+use crate::api::{HistoryError, Line, Page};
+use crate::event;
+use crate::group::{Group, HistoryQuery, Restored, own_entry};
+use crate::store::{Batch, Event, Found, Lines, OpenError, Opened, ReadError, Refusal, Store};
+use crate::wire::Body;
+
+/// How long a line may wait to be kept. Most are confirmed sooner, and need not be.
+const KEEP_AFTER: Duration = Duration::from_millis(50);
+
+/// How many of the last entries are looked through for the lines that are shown again after a restart.
+const LOOK_BACK: u64 = 400;
+
+/// A data directory in use.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    store: Store,
+    events: Receiver<Event>,
+    /// The last ticket that the log gave out.
+    ticket: u64,
+    /// What did not fit, in order.
+    waiting: VecDeque<Batch>,
+    /// Lines to be kept, if they are not confirmed soon.
+    keep: BTreeMap<MessageId, Say>,
+    keep_at: Option<Instant>,
+    kept: BTreeSet<MessageId>,
+    forget: Vec<MessageId>,
+    /// Of which roster the addresses were kept.
+    roster: Option<(Epoch<PeerId>, u64)>,
+    /// Whether a write has failed and is tried again.
+    failed: bool,
+    /// What the group was told: whether the disk keeps up.
+    fit: bool,
+    timeout: Duration,
+}
+
+/// Who a member was, and what it goes on with.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) id: PeerId,
+    pub(crate) incarnation: Incarnation,
+    /// Where the others were dialled.
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) restored: Restored,
+}
+
+/// What the disk has to say to a member.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// What was handed in up to this ticket is written.
+    Written(u64),
+    /// It takes nothing any more, and why; `None`: it does again.
+    Trouble(Option<String>),
+    /// It is damaged: this member must not go on.
+    Damaged(String),
+}
+
+impl Disk {
+    /// Opens a data directory. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be used.
+    pub(crate) async fn open(path: &Path, timeout: Duration) -> Result<(Self, Kept), OpenError> {
+        let Opened { store, events, found } = Store::open(path)?;
+        let Found { id, incarnation, durable, first, pool, roster, addresses } = found;
+        let decided = durable.decided;
+        let from = first.max(decided.saturating_sub(LOOK_BACK));
+        let recent = match store.entries_after(from, LOOK_BACK as usize, MESSAGE_BYTES).await {
+            Ok(entries) => (from + 1..=decided).filter_map(Index::new).zip(entries).filter_map(recent_line).collect(),
+            Err(error) => {
+                warn!(%error, "the last lines are not shown again");
+                Vec::new()
+            }
+        };
+        let epoch = roster.and_then(|bytes| transport::decode(&bytes).ok());
+        let kept = pool.iter().map(|say| say.id).collect();
+        let disk = Self {
+            store,
+            events,
+            ticket: 0,
+            waiting: VecDeque::new(),
+            keep: BTreeMap::new(),
+            keep_at: None,
+            kept,
+            forget: Vec::new(),
+            roster: None,
+            failed: false,
+            fit: true,
+            timeout,
+        };
+        let addresses = addresses.into_iter().filter(|(peer, _)| *peer != id).map(|(_, address)| address).collect();
+        Ok((disk, Kept { id, incarnation, addresses, restored: Restored { log: durable, pool, recent, epoch } }))
+    }
+
+    /// Writes what the log wants written.
+    pub(crate) fn write(&mut self, write: Write<PeerId>) {
+        self.ticket = write.ticket;
+        self.hand_in(Batch::from(write));
+    }
+
+    /// Keeps a line until it is confirmed.
+    pub(crate) fn keep(&mut self, say: Say, now: Instant) {
+        self.keep_at.get_or_insert(now + KEEP_AFTER);
+        self.keep.insert(say.id, say);
+    }
+
+    /// A line is confirmed.
+    pub(crate) fn forget(&mut self, id: MessageId) {
+        if self.keep.remove(&id).is_none() && self.kept.remove(&id) {
+            self.forget.push(id);
+        }
+    }
+
+    /// When [`tend`](Self::tend) has something to do.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let late = self.store.oldest_unwritten().filter(|_| self.fit).map(|oldest| oldest + self.timeout);
+        self.keep_at.into_iter().chain(late).min()
+    }
+
+    /// Does what nobody waits for: keeps lines that are not confirmed soon, and where members are dialled. Whether the disk keeps
+    /// up is returned when that has changed.
+    pub(crate) fn tend(&mut self, group: &Group, now: Instant) -> Option<bool> {
+        let roster = group.roster_version();
+        let due = self.keep_at.is_some_and(|at| at <= now);
+        let another = group.is_member() && roster != self.roster;
+        if due || another {
+            self.keep_at = None;
+            let pool_add: Vec<Say> = std::mem::take(&mut self.keep).into_values().collect();
+            self.kept.extend(pool_add.iter().map(|say| say.id));
+            let pool_remove = std::mem::take(&mut self.forget);
+            let (mut addresses, mut epoch) = (None, None);
+            if another {
+                self.roster = roster;
+                addresses = Some(group.roster().map(|member| (member.rank.peer, member.address.clone())).collect());
+                epoch = group.newest_epoch().and_then(|epoch| transport::encode(&epoch).ok()).map(Bytes::from);
+            }
+            let ticket = self.ticket;
+            self.hand_in(Batch { ticket, pool_add, pool_remove, roster: epoch, addresses, ..Batch::default() });
+        }
+        let late = self.store.oldest_unwritten().is_some_and(|oldest| oldest + self.timeout <= now);
+        let fit = !self.failed && !late;
+        let changed = fit != self.fit;
+        self.fit = fit;
+        changed.then_some(fit)
+    }
+
+    /// Waits for what the disk has to say.
+    pub(crate) async fn next(&self) -> Word {
+        match self.events.recv().await {
+            Ok(event) => Self::word(event),
+            Err(_) => Word::Damaged("its writer has ended".into()),
+        }
+    }
+
+    /// What the disk has to say by now.
+    pub(crate) fn ready(&self) -> Option<Word> {
+        self.events.try_recv().ok().map(Self::word)
+    }
+
+    /// Notes what the disk said, and hands in what did not fit before.
+    pub(crate) fn note(&mut self, word: &Word) {
+        if let Word::Trouble(trouble) = word {
+            self.failed = trouble.is_some();
+        }
+        while let Some(batch) = self.waiting.pop_front() {
+            if let Some(batch) = self.offer(batch) {
+                self.waiting.push_front(batch);
+                break;
+            }
+        }
+    }
+
+    /// What another member lacks.
+    pub(crate) fn entries_after(
+        &self,
+        after: u64,
+    ) -> impl Future<Output = Result<Entries<PeerId>, ReadError>> + Send + use<> {
+        self.store.entries_after(after, MESSAGE_ENTRIES, MESSAGE_BYTES)
+    }
+
+    /// Looks up lines. `decided` places are confirmed, and `waiting` are said and not confirmed.
+    pub(crate) fn lines(
+        &self,
+        query: HistoryQuery,
+        decided: u64,
+        waiting: Vec<Line>,
+    ) -> impl Future<Output = Result<Page, HistoryError>> + Send + use<> {
+        let found = match query.clone() {
+            HistoryQuery::Last(last) => Asked::Last(self.store.last_lines(last.max(1))),
+            HistoryQuery::From(from, most) => Asked::From(self.store.lines_from(from, most.max(1))),
+            HistoryQuery::Search(words, last) => Asked::Search(self.store.search(words, last.max(1))),
+        };
+        async move {
+            let lines = match found {
+                Asked::Last(lines) => lines.await?,
+                Asked::From(lines) => lines.await?,
+                Asked::Search(lines) => lines.await?,
+            };
+            Ok(page(&query, decided, waiting, lines))
+        }
+    }
+
+    /// Programs' own entries from a place on.
+    pub(crate) fn own_entries(
+        &self,
+        from: Index,
+        most: usize,
+        decided: u64,
+    ) -> impl Future<Output = Result<Vec<event::Entry>, HistoryError>> + Send + use<> {
+        let pick = |index, entry: &Entry<PeerId>| match entry {
+            Entry::Line(say) => own_entry(index, say),
+            _ => None,
+        };
+        let picked = self.store.pick(from.number() - 1, decided, most, pick);
+        async move { Ok(picked.await?) }
+    }
+
+    /// Writes what was handed in, and lets go of the directory.
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
+
+    fn word(event: Event) -> Word {
+        match event {
+            Event::Written { ticket } => Word::Written(ticket),
+            Event::Unfit { reason } => Word::Trouble(Some(reason)),
+            Event::Fit => Word::Trouble(None),
+            Event::Damaged { what } => Word::Damaged(what),
+        }
+    }
+
+    fn hand_in(&mut self, batch: Batch) {
+        if !self.waiting.is_empty() {
+            self.waiting.push_back(batch);
+        } else if let Some(batch) = self.offer(batch) {
+            self.waiting.push_back(batch);
+        }
+    }
+
+    /// Hands a batch in, or gives it back if it does not fit yet.
+    fn offer(&self, batch: Batch) -> Option<Batch> {
+        let refused = self.store.hand_in(batch).err()?;
+        match refused.why {
+            Refusal::Full(_) => Some(*refused.batch),
+            why => {
+                // Nothing that rests on it is ever answered: this member promises nothing more.
+                tracing::error!(%why, "a batch that the disk does not take");
+                None
+            }
+        }
+    }
+}
+
+/// A question, as each of them is asked.
+enum Asked<L, F, S> {
+    Last(L),
+    From(F),
+    Search(S),
+}
+
+/// A page of what is confirmed, and of what is not where that belongs to it.
+fn page(query: &HistoryQuery, decided: u64, mut waiting: Vec<Line>, found: Lines) -> Page {
+    let Lines { lines, more } = found;
+    let confirmed = lines.into_iter().filter(|(index, _)| index.number() <= decided);
+    let mut lines: Vec<_> = confirmed.map(|(index, message)| Line { index: Some(index), message }).collect();
+    match query {
+        HistoryQuery::Last(last) => {
+            let room = last.saturating_sub(waiting.len());
+            let more = more || lines.len() > room || waiting.len() > *last;
+            lines.drain(..lines.len().saturating_sub(room));
+            waiting.drain(..waiting.len().saturating_sub(*last));
+            lines.extend(waiting);
+            Page { lines, more }
+        }
+        HistoryQuery::From(_, most) => {
+            if !more {
+                lines.extend(waiting);
+            }
+            let more = more || lines.len() > *most;
+            lines.truncate(*most);
+            Page { lines, more }
+        }
+        HistoryQuery::Search(_, last) => {
+            let more = more || lines.len() > *last;
+            lines.drain(..lines.len().saturating_sub(*last));
+            Page { lines, more }
+        }
+    }
+}
+
+fn recent_line((index, entry): (Index, std::sync::Arc<Entry<PeerId>>)) -> Option<(Index, Say)> {
+    match &*entry {
+        Entry::Line(say) => Body::is_line(&say.body).then(|| (index, say.clone())),
+        _ => None,
+    }
+}
+
+impl From<ReadError> for HistoryError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NoWords(_) | ReadError::TooManyWords { .. } => Self::Words(error.to_string()),
+            error => Self::Disk(error.to_string()),
+        }
+    }
+}
