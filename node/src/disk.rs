@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_channel::Receiver;
 use bytes::Bytes;
 use election::Epoch;
-use history::{Entries, Entry, Index, MESSAGE_BYTES, MESSAGE_ENTRIES, MessageId, Say, Write};
+use history::{Entries, Entry, Index, MESSAGE_BYTES, MESSAGE_ENTRIES, MessageId, Read, Say, Write};
 use tracing::warn;
 use transport::{Address, Incarnation, PeerId};
 
@@ -39,6 +39,11 @@ pub(crate) struct Disk {
     forget: Vec<MessageId>,
     /// Of which roster the addresses were kept.
     roster: Option<(Epoch<PeerId>, u64)>,
+    /// What others lack, and is read once this ticket is written: a write before it may be what they lack.
+    reads: VecDeque<(u64, Read<PeerId>)>,
+    written: u64,
+    /// Why nothing more is handed in: what was refused must not seem written by what follows it.
+    refused: Option<String>,
     /// Whether a write has failed and is tried again.
     failed: bool,
     /// What the group was told: whether the disk keeps up.
@@ -97,6 +102,9 @@ impl Disk {
             kept,
             forget: Vec::new(),
             roster: None,
+            reads: VecDeque::new(),
+            written: 0,
+            refused: None,
             failed: false,
             fit: true,
             timeout,
@@ -166,14 +174,17 @@ impl Disk {
     }
 
     /// What the disk has to say by now.
-    pub(crate) fn ready(&self) -> Option<Word> {
-        self.events.try_recv().ok().map(Self::word)
+    pub(crate) fn ready(&mut self) -> Option<Word> {
+        let refused = self.refused.take().map(|why| Word::Damaged(format!("it does not take what it is given: {why}")));
+        refused.or_else(|| self.events.try_recv().ok().map(Self::word))
     }
 
     /// Notes what the disk said, and hands in what did not fit before.
     pub(crate) fn note(&mut self, word: &Word) {
-        if let Word::Trouble(trouble) = word {
-            self.failed = trouble.is_some();
+        match word {
+            Word::Trouble(trouble) => self.failed = trouble.is_some(),
+            Word::Written(ticket) => self.written = *ticket,
+            Word::Damaged(_) => {}
         }
         while let Some(batch) = self.waiting.pop_front() {
             if let Some(batch) = self.offer(batch) {
@@ -183,12 +194,24 @@ impl Disk {
         }
     }
 
-    /// What another member lacks.
-    pub(crate) fn entries_after(
-        &self,
-        after: u64,
-    ) -> impl Future<Output = Result<Entries<PeerId>, ReadError>> + Send + use<> {
-        self.store.entries_after(after, MESSAGE_ENTRIES, MESSAGE_BYTES)
+    /// Notes what another member lacks: [`next_read`](Self::next_read) gives it when it can be read.
+    pub(crate) fn read(&mut self, read: Read<PeerId>) {
+        self.reads.push_back((self.ticket, read));
+    }
+
+    /// Reads what another member lacks, if all is written that was to be when it was asked for. Without an answer if that fails:
+    /// it will ask again.
+    pub(crate) fn next_read(&mut self) -> Option<impl Future<Output = (Read<PeerId>, Entries<PeerId>)> + Send + use<>> {
+        let (_, read) = *self.reads.front().filter(|(ticket, _)| *ticket <= self.written)?;
+        self.reads.pop_front();
+        let entries = self.store.entries_after(read.from, MESSAGE_ENTRIES, MESSAGE_BYTES);
+        Some(async move {
+            let entries = entries.await.unwrap_or_else(|error| {
+                warn!(%error, "what another member lacks cannot be read");
+                Vec::new()
+            });
+            (read, entries)
+        })
     }
 
     /// Looks up lines. `decided` places are confirmed, and `waiting` are said and not confirmed.
@@ -243,6 +266,9 @@ impl Disk {
     }
 
     fn hand_in(&mut self, batch: Batch) {
+        if self.refused.is_some() {
+            return;
+        }
         if !self.waiting.is_empty() {
             self.waiting.push_back(batch);
         } else if let Some(batch) = self.offer(batch) {
@@ -251,13 +277,13 @@ impl Disk {
     }
 
     /// Hands a batch in, or gives it back if it does not fit yet.
-    fn offer(&self, batch: Batch) -> Option<Batch> {
+    fn offer(&mut self, batch: Batch) -> Option<Batch> {
         let refused = self.store.hand_in(batch).err()?;
         match refused.why {
             Refusal::Full(_) => Some(*refused.batch),
             why => {
-                // Nothing that rests on it is ever answered: this member promises nothing more.
-                tracing::error!(%why, "a batch that the disk does not take");
+                self.refused = Some(why.to_string());
+                self.waiting.clear();
                 None
             }
         }

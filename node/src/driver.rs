@@ -15,7 +15,7 @@ use futures::channel::oneshot;
 use futures::future::{BoxFuture, Either, pending, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
-use history::{Entries, Index, MessageId, Read};
+use history::{Entries, Index, MessageId, Read, Regime};
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
 use crate::api::{
@@ -62,12 +62,15 @@ pub(crate) struct Saying {
     pub(crate) reply: oneshot::Sender<Result<MessageId, BacklogFull>>,
 }
 
+/// What was read for another member, and the regime in which it was asked for.
+type Answer = (Option<Regime<PeerId>>, (Read<PeerId>, Entries<PeerId>));
+
 /// What has come.
 enum Input {
     Mesh(transport::Event),
     Disk(Word),
     /// What a peer lacks was read from the disk.
-    Read(Read<PeerId>, Entries<PeerId>),
+    Read(Answer),
     Command(Command),
     Saying(Saying),
     /// Nothing, but something may be due or possible that was not before.
@@ -137,7 +140,7 @@ pub(crate) struct Driver {
     casts: Arc<Casts>,
     disk: Option<Disk>,
     /// What is being read from the disk for others.
-    reading: FuturesUnordered<BoxFuture<'static, (Read<PeerId>, Entries<PeerId>)>>,
+    reading: FuturesUnordered<BoxFuture<'static, Answer>>,
     /// Whom casts go to.
     partners: Vec<PeerId>,
     name: Name,
@@ -240,7 +243,7 @@ impl Driver {
     /// Handles what is there already, up to a bound. Whether there was anything.
     fn take_batch(&mut self, now: Now) -> bool {
         let mut taken = 0;
-        while let Some(word) = self.disk.as_ref().and_then(Disk::ready) {
+        while let Some(word) = self.disk.as_mut().and_then(Disk::ready) {
             self.handle(Input::Disk(word), now);
             taken += 1;
         }
@@ -337,7 +340,7 @@ impl Driver {
             word = disk => Input::Disk(word),
             event = event => event.map_or(Input::Abandoned, Input::Mesh),
             command = command => command.map_or(Input::Abandoned, Input::Command),
-            read = read => read.map_or(Input::Wake, |(read, entries)| Input::Read(read, entries)),
+            read = read => read.map_or(Input::Wake, Input::Read),
             talk = talk => talk,
             () = room => Input::Wake,
             () = started => Input::Abandoned,
@@ -348,7 +351,12 @@ impl Driver {
         match input {
             Input::Mesh(event) => self.handle_mesh(event, now),
             Input::Disk(word) => self.handle_disk(word, now),
-            Input::Read(read, entries) => self.group.handle_read(read, entries, now),
+            Input::Read((regime, (read, entries))) => {
+                // After a takeover it may be of a log that is no longer this one: whoever lacks it asks again.
+                if regime == self.group.history().log().regime() {
+                    self.group.handle_read(read, entries, now);
+                }
+            }
             Input::Command(command) => self.handle_command(command, now),
             Input::Saying(Saying { text, reply }) => {
                 let _ = reply.send(self.group.say(text, now));
@@ -396,6 +404,10 @@ impl Driver {
     /// Does on the disk what nobody waits for, and tells the group whether it keeps up.
     fn tend_disk(&mut self, now: Now) {
         let Some(disk) = &mut self.disk else { return };
+        while let Some(read) = disk.next_read() {
+            let regime = self.group.history().log().regime();
+            self.reading.push(async move { (regime, read.await) }.boxed());
+        }
         if let Some(fit) = disk.tend(&self.group, now.instant) {
             self.group.handle_disk(fit, now);
             self.carry_out();
@@ -519,17 +531,7 @@ impl Driver {
             Output::Write(write) => disk.write(write),
             Output::Keep(say) => disk.keep(say, Instant::now()),
             Output::Forget(id) => disk.forget(id),
-            Output::Read(read) => {
-                let entries = disk.entries_after(read.from);
-                let read = async move {
-                    let entries = entries.await.unwrap_or_else(|error| {
-                        tracing::warn!(%error, "what another member lacks cannot be read");
-                        Vec::new()
-                    });
-                    (read, entries)
-                };
-                self.reading.push(read.boxed());
-            }
+            Output::Read(read) => disk.read(read),
             _ => {}
         }
     }

@@ -118,6 +118,11 @@ impl<P: Clone> Durable<P> {
             Op::Promised(ballot) => self.promised = Some(ballot.clone()),
             Op::Accepted(ballot) => self.accepted = ballot.clone(),
             Op::Regime(regime) => self.regime = Some(regime.clone()),
+            // All that is known goes, the start with it: the log begins anew.
+            Op::Truncate(len) if *len < self.base => {
+                (self.base, self.start, self.snapshot, self.decided) = (*len, None, None, *len);
+                self.entries.clear();
+            }
             Op::Truncate(len) => {
                 self.entries.truncate(self.offset(*len));
                 self.decided = self.decided.min(*len);
