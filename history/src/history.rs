@@ -274,7 +274,10 @@ impl<P: Peer> History<P> {
         }
         self.pool.confirm(say, index, now);
         let mut unseen = None;
-        while let Some(event) = self.pool.poll_event() {
+        // What is shown only because of it, as the next line of its author, comes after it.
+        while unseen.is_none()
+            && let Some(event) = self.pool.poll_event()
+        {
             match event {
                 Event::Shown(shown) if shown.id == say.id => unseen = Some(shown),
                 event => self.events.push_back(HistoryEvent::Said(event)),

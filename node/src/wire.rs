@@ -4,7 +4,7 @@
 //! cast, as they are. Casts are set apart because a flood of them is the fastest thing that a mesh does.
 
 use bytes::{Buf, Bytes};
-use history::{Baseline, Index, LogMessage, MessageId, Say};
+use history::{Baseline, Index, LogMessage, MessageId, Regime, Say};
 use serde::{Deserialize, Serialize};
 use transport::{Address, Class, DecodeError, PeerId};
 
@@ -72,8 +72,8 @@ pub(crate) struct Welcome {
     pub(crate) absent: Vec<PeerId>,
     /// What was confirmed before: it reaches a newcomer with the log.
     pub(crate) baseline: Baseline,
-    /// How many places of the log are decided.
-    pub(crate) decided: u64,
+    /// How many places of the log are decided, and in which regime.
+    pub(crate) decided: (Option<Regime<PeerId>>, u64),
     /// The last confirmed lines, by their places.
     pub(crate) recent: Vec<(Index, Say)>,
 }
@@ -255,7 +255,7 @@ mod tests {
             roster: roster(),
             absent: vec![peer()],
             baseline: Baseline::default(),
-            decided: 0,
+            decided: (None, 0),
             recent: Vec::new(),
         };
         let line = PrivateLine {
@@ -276,7 +276,7 @@ mod tests {
             (Message::Join(join), format!("00000004{}{}000301", text("al"), text("h:9"))),
             (
                 Message::Welcome(welcome),
-                format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0)),
+                format!("00000005{roster_hex}{}{a}{}{}00{}{}", number(1), number(0), number(0), number(0), number(0)),
             ),
             (Message::Refused(NameRefusal::InUse), "0000000600000000".into()),
             (Message::Refused(NameRefusal::Invalid(crate::name::NameError::At)), "000000060000000100000004".into()),

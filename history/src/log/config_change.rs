@@ -58,7 +58,10 @@ impl<P: Peer> Log<P> {
             }
         }
         if let Role::Leading(leading) = &mut self.role {
-            leading.candidate = candidate.filter(|candidate| *candidate != self.me);
+            let other = candidate.filter(|candidate| *candidate != self.me);
+            // Whoever is to become a voter is told so at once: it asks for what it lacks.
+            leading.beat_due |= other.is_some() && other != leading.candidate;
+            leading.candidate = other;
         }
         let reachable = |voter: P| voter == self.me || self.members.is_reachable(voter);
         let mut before = wanted.clone();

@@ -390,7 +390,8 @@ impl Group {
         }
         if let Some(roster) = self.roster.clone() {
             let to = welcomes.into_iter().filter(|peer| self.reachable.contains_key(peer)).collect();
-            let (decided, recent) = (self.history.log().decided(), self.confirmed.recent());
+            let log = self.history.log();
+            let (decided, recent) = ((log.regime(), log.decided()), self.confirmed.recent());
             let baseline = self.history.pool().baseline();
             let welcome = Welcome { roster, absent: self.presence.absent(), baseline, decided, recent };
             self.outputs.push_back(Output::Send(to, Message::Welcome(welcome).into()));

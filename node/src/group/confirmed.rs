@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Say};
+use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Regime, Say};
 use tracing::{error, warn};
 use transport::{PeerId, Unreachable};
 
@@ -36,8 +36,9 @@ pub enum HistoryQuery {
 #[derive(Clone, Debug)]
 pub(super) struct Confirmed {
     pub(super) has_disk: bool,
-    /// The lines up to this place are shown as earlier ones, if at all.
-    pub(super) told_below: u64,
+    /// The lines up to this place are shown as earlier ones, if at all: in this regime, and no other.
+    told_below: u64,
+    told_in: Option<Regime<PeerId>>,
     /// The last confirmed lines.
     recent: VecDeque<(Index, Say)>,
     recent_bytes: usize,
@@ -52,10 +53,12 @@ pub(super) struct Confirmed {
 }
 
 impl Confirmed {
-    pub(super) fn new(has_disk: bool, told_below: u64, recent: Vec<(Index, Say)>) -> Self {
+    pub(super) fn new(has_disk: bool, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>) -> Self {
+        let (told_in, told_below) = decided;
         let mut confirmed = Self {
             has_disk,
             told_below,
+            told_in,
             recent: VecDeque::new(),
             recent_bytes: 0,
             unseen: None,
@@ -68,9 +71,9 @@ impl Confirmed {
     }
 
     /// What the leader has confirmed, which this newcomer is about to learn.
-    pub(super) fn adopt(&mut self, decided: u64, recent: Vec<(Index, Say)>) {
-        if decided >= self.told_below {
-            self.told_below = decided;
+    pub(super) fn adopt(&mut self, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>) {
+        if decided >= (self.told_in, self.told_below) {
+            (self.told_in, self.told_below) = decided;
             (self.recent, self.recent_bytes) = (VecDeque::new(), 0);
             recent.into_iter().for_each(|(index, say)| self.remember(index, say));
         }
@@ -100,6 +103,19 @@ impl Confirmed {
             self.recent.pop_back();
         }
         self.told_below = self.told_below.min(index.number() - 1);
+    }
+
+    /// Whether the line at this place is shown as an earlier one, if at all. What this newcomer was to learn may have given
+    /// way to the log of a greater regime before it was here.
+    fn was_told(&mut self, index: Index, regime: Option<Regime<PeerId>>) -> bool {
+        if index.number() > self.told_below {
+            return false;
+        }
+        if regime == self.told_in {
+            return true;
+        }
+        self.forget(index);
+        false
     }
 }
 
@@ -296,8 +312,9 @@ impl Group {
             }
             return;
         }
+        let was_told = self.confirmed.was_told(index, self.history.log().regime());
         self.confirmed.remember(index, say.clone());
-        if index.number() > self.confirmed.told_below {
+        if !was_told {
             unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
             self.tell(Event::Confirmed { id: say.id, index });
         }
@@ -405,7 +422,7 @@ mod tests {
 
     #[test]
     fn the_last_hundred_lines_are_remembered_in_order_and_once() {
-        let mut confirmed = Confirmed::new(false, 0, Vec::new());
+        let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
         for place in (1..=150).chain(100..=150) {
             let (index, say) = said(place);
             confirmed.remember(index, say);
@@ -416,8 +433,19 @@ mod tests {
 
     #[test]
     fn what_lost_its_place_is_no_longer_remembered() {
-        let mut confirmed = Confirmed::new(false, 9, (1..=9).map(said).collect());
+        let mut confirmed = Confirmed::new(false, (None, 9), (1..=9).map(said).collect());
         confirmed.forget(Index::new(7).unwrap());
         assert_eq!((confirmed.recent().len(), confirmed.told_below), (6, 6));
+    }
+
+    #[test]
+    fn what_was_to_be_learnt_of_another_regime_counts_for_nothing() {
+        let regime = |n| Some(Regime::founded(PeerId::new(uuid::Uuid::from_u128(n))));
+        let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
+        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect());
+        let index = |place| Index::new(place).unwrap();
+        assert!(confirmed.was_told(index(3), regime(1)));
+        assert!(!confirmed.was_told(index(3), regime(2)));
+        assert_eq!((confirmed.recent().len(), confirmed.told_below), (2, 2));
     }
 }

@@ -43,11 +43,11 @@ pub(super) fn history(
 ) -> (History<PeerId>, Confirmed) {
     let limits = Limits::default();
     let Some(Restored { log, pool, recent, .. }) = disk else {
-        return (History::join(me, session, limits, config, seed, now), Confirmed::new(false, 0, Vec::new()));
+        return (History::join(me, session, limits, config, seed, now), Confirmed::new(false, (None, 0), Vec::new()));
     };
     let config = LogConfig { keep_entries: KEPT_WITH_DISK, has_store: true, ..config };
     let mut history = History::restore((me, session), limits, config, log, seed, now);
     history.resume(pool, now);
-    let confirmed = Confirmed::new(true, history.log().decided(), recent);
+    let confirmed = Confirmed::new(true, (history.log().regime(), history.log().decided()), recent);
     (history, confirmed)
 }
