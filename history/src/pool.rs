@@ -246,7 +246,9 @@ impl<P: Copy + Ord + Debug> Pool<P> {
     /// What was shown here so far, for a newcomer to [`adopt`](Self::adopt); where lines are confirmed, what was confirmed.
     pub fn baseline(&self) -> Baseline {
         let ranges = self.lanes.iter().map(|(session, lane)| match lane.first().filter(|_| self.is_confirmed) {
-            Some(first) => Range { session, lo: lane.lo(), hi: lane.lo(), lamport: first.say.lamport.saturating_sub(1) },
+            Some(first) => {
+                Range { session, lo: lane.lo(), hi: lane.lo(), lamport: first.say.lamport.saturating_sub(1) }
+            }
             None => Range { hi: lane.shown(), ..lane.range(session) },
         });
         Baseline { ranges: ranges.collect(), floor: self.lanes.floor() }

@@ -10,16 +10,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
+use bytes::Bytes;
 use futures::channel::oneshot;
 use futures::future::{Either, pending, select};
 use futures::{FutureExt, StreamExt, select_biased};
-use bytes::Bytes;
 use history::{Index, MessageId};
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
 use crate::api::{
-    AppendError, BacklogFull, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page, RequestError, Row, StartError,
-    Status, TakeoverError,
+    AppendError, BacklogFull, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page, RequestError, Row,
+    StartError, Status, TakeoverError,
 };
 use crate::casts::Casts;
 use crate::config::Config;

@@ -11,8 +11,8 @@ use transport::{Address, Incarnation, Mesh, PeerId, runtime};
 use uuid::Uuid;
 
 use crate::api::{
-    AppendError, CastError, Delivery, Ended, HistoryError, Members, MsgError, Page, RequestError, SayError, StartError, Status,
-    TakeoverError,
+    AppendError, CastError, Delivery, Ended, HistoryError, Members, MsgError, Page, RequestError, SayError, StartError,
+    Status, TakeoverError,
 };
 use crate::casts::Casts;
 use crate::config::Config;

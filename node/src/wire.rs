@@ -251,7 +251,13 @@ mod tests {
         };
         let change_hex =
             format!("{version_hex}{epoch_hex}{}{}{}00000000{a}{entry_hex}00000001{a}", number(1), number(6), number(2));
-        let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline: Baseline::default(), decided: 0, recent: Vec::new() };
+        let welcome = Welcome {
+            roster: roster(),
+            absent: vec![peer()],
+            baseline: Baseline::default(),
+            decided: 0,
+            recent: Vec::new(),
+        };
         let line = PrivateLine {
             id: said(),
             from: "al".parse().unwrap(),
@@ -268,7 +274,10 @@ mod tests {
             (Message::Roster(roster()), format!("00000002{roster_hex}")),
             (Message::Change(change), format!("00000003{change_hex}")),
             (Message::Join(join), format!("00000004{}{}000301", text("al"), text("h:9"))),
-            (Message::Welcome(welcome), format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0))),
+            (
+                Message::Welcome(welcome),
+                format!("00000005{roster_hex}{}{a}{}{}{}{}", number(1), number(0), number(0), number(0), number(0)),
+            ),
             (Message::Refused(NameRefusal::InUse), "0000000600000000".into()),
             (Message::Refused(NameRefusal::Invalid(crate::name::NameError::At)), "000000060000000100000004".into()),
             (Message::Private(line), format!("00000009{line_hex}")),

@@ -47,11 +47,11 @@ use tracing::{trace, warn};
 use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
-use self::joining::Joining;
+use self::confirmed::Confirmed;
 pub use self::confirmed::HistoryQuery;
+use self::joining::Joining;
 pub use self::outgoing::Outgoing;
 use self::private::Privates;
-use self::confirmed::Confirmed;
 use self::requests::Requests;
 pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};

@@ -6,9 +6,9 @@ use tracing::info;
 use transport::PeerId;
 
 use super::{Group, Now, Output};
+use crate::api::BacklogFull;
 use crate::event::{self, Event};
 use crate::text;
-use crate::api::BacklogFull;
 use crate::wire::{Body, Line, Message, PrivateLine};
 
 impl Group {
