@@ -55,6 +55,7 @@ impl Failure {
             Self::Name { .. } | Self::Start(StartError::NameRefused { .. }) => 3,
             Self::Start(StartError::NotJoined { .. }) => 4,
             Self::Start(StartError::Listen(_)) => 5,
+            Self::Start(StartError::DataDir(_)) => 6,
         }
     }
 
@@ -75,7 +76,7 @@ impl Failure {
 mod tests {
     use std::time::Duration;
 
-    use node::{ConfigError, NameRefusal};
+    use node::{ConfigError, NameRefusal, OpenError};
 
     use super::*;
 
@@ -94,6 +95,7 @@ mod tests {
             (StartError::NameRefused { name, reason: NameRefusal::InUse }.into(), 3),
             (StartError::NotJoined { limit: Duration::from_secs(10), attempts: Vec::new() }.into(), 4),
             (StartError::Listen(listen).into(), 5),
+            (StartError::DataDir(OpenError::Foreign("/a".into())).into(), 6),
         ] {
             assert_eq!(failure.code(), code, "{failure}");
         }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ EXIT CODES:
     3  name refused: in use, or not a name
     4  could not join
     5  could not listen
+    6  data directory locked, damaged or not writable
 
 Diagnostics go to stderr; RUST_LOG=info (or debug, trace) shows more of them.";
 
@@ -162,6 +164,11 @@ struct Arguments {
     #[structopt(long, value_name = "S", parse(try_from_str = seconds))]
     join_timeout: Option<Duration>,
 
+    /// Where identity and history are kept, so that a member that is started again is the same one. Made if need be, save
+    /// for the directories above it [default: none: every run is a new member]
+    #[structopt(long, value_name = "PATH", parse(try_from_str = directory))]
+    data_dir: Option<PathBuf>,
+
     /// Allow an address other than loopback although nothing is encrypted and nobody has to prove who they are
     #[structopt(long)]
     insecure: bool,
@@ -203,6 +210,7 @@ impl Arguments {
             group: self.group.unwrap_or(usual.group),
             priority: self.priority.unwrap_or(usual.priority),
             join_timeout: self.join_timeout.unwrap_or(usual.join_timeout),
+            data_dir: self.data_dir,
             insecure: self.insecure,
             heartbeat: self.heartbeat.unwrap_or(usual.heartbeat),
             timeout: self.timeout.unwrap_or(usual.timeout),
@@ -227,6 +235,10 @@ fn priority(text: &str) -> Result<u16, String> {
 
 fn ip(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| format!("`{text}` is not an IP address: write it in digits, for example 127.0.0.1 or ::1"))
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("an empty text is not a path".into()) } else { Ok(text.into()) }
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {

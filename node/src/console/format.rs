@@ -36,6 +36,8 @@ pub(super) fn event(event: &Event, me: PeerId) -> Option<Shown> {
             let lost = format!("{events} lines are lost: they came faster than they could be shown");
             return Some(Shown::Complaint(lost));
         }
+        Event::Confirmed { .. } | Event::Unconfirmed { .. } | Event::Entry(_) | Event::Quorum { .. } => return None,
+        Event::Disk { .. } | Event::Alarm(_) => return None,
         Event::Leader(None) | Event::Cast { .. } | Event::Bye(_) => return None,
     };
     Some(Shown::Said(line))

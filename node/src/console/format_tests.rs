@@ -21,8 +21,14 @@ fn message_id() -> MessageId {
 }
 
 fn said(from: char, text: &str) -> Event {
-    let message =
-        Message { id: message_id(), from: name("Alice"), from_id: id(from), text: text.into(), sent_at: at(0) };
+    let message = Message {
+        id: message_id(),
+        from: name("Alice"),
+        from_id: id(from),
+        text: text.into(),
+        sent_at: at(0),
+        earlier: false,
+    };
     Event::Message(message)
 }
 
@@ -125,7 +131,17 @@ fn a_status_is_a_table_with_a_row_a_link() {
     let row = |who: &str, linked: [u8; 4]| Row { name: name(who), linked: linked.map(|linked| linked == 1).to_vec() };
     let mesh =
         vec![row("Carol", [0, 1, 1, 1]), row("Dan", [1, 0, 1, 1]), row("Bob", [1, 1, 0, 0]), row("Eve", [1, 1, 0, 0])];
-    let shown = status(&Status { links, mesh, leader: Some(leads("Carol", false)), epoch: 3, members: 4 });
+    let shown = status(&Status {
+        links,
+        mesh,
+        leader: Some(leads("Carol", false)),
+        epoch: 3,
+        members: 4,
+        confirmed: 812,
+        unconfirmed: 0,
+        quorum: true,
+        missing: Vec::new(),
+    });
     assert_eq!(
         shown,
         "\

@@ -26,6 +26,8 @@ pub(crate) fn event(event: &Event, epoch: u64) -> Option<String> {
         Event::Lagged { events } => {
             error(&None, "lagged", &format!("{events} events came faster than they were taken, and are lost"))
         }
+        Event::Confirmed { .. } | Event::Unconfirmed { .. } | Event::Entry(_) | Event::Quorum { .. } => return None,
+        Event::Disk { .. } | Event::Alarm(_) => return None,
         Event::Cast { .. } | Event::Bye(_) => return None,
     })
 }
@@ -143,11 +145,20 @@ struct MessageEvent<'a> {
     from_id: Shown<'a>,
     text: &'a str,
     sent_at: Shown<'a>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    earlier: bool,
 }
 
 impl<'a> MessageEvent<'a> {
-    fn new(Message { id, from, from_id, text, sent_at }: &'a Message) -> Self {
-        Self { id: Shown(id), from: Shown(from), from_id: Shown(from_id), text, sent_at: Shown(sent_at) }
+    fn new(Message { id, from, from_id, text, sent_at, earlier }: &'a Message) -> Self {
+        Self {
+            id: Shown(id),
+            from: Shown(from),
+            from_id: Shown(from_id),
+            text,
+            sent_at: Shown(sent_at),
+            earlier: *earlier,
+        }
     }
 }
 

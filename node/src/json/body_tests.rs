@@ -84,7 +84,14 @@ fn who_leads_and_that_nobody_does() {
 #[test]
 fn what_is_said_is_told_as_it_was_said() {
     let text = "a\nb\u{1b}[2J";
-    let message = Message { id: message_id(), from: name("bob"), from_id: id(), text: text.into(), sent_at: at() };
+    let message = Message {
+        id: message_id(),
+        from: name("bob"),
+        from_id: id(),
+        text: text.into(),
+        sent_at: at(),
+        earlier: false,
+    };
     let said = json!({ "id": format!("{ID}:7"), "from": "bob", "from_id": ID, "text": text, "sent_at": AT });
     is(&Event::Message(message), "message", said);
     let (from, to) = (name("bob"), name("carol"));
@@ -129,7 +136,17 @@ fn each_answer_has_its_fields() {
 fn a_status_has_every_link_and_null_for_what_is_not_measured() {
     let link = |through, round_trip| Link { id: id(), name: name("bob"), through, round_trip };
     let links = vec![link(None, Some(Duration::from_micros(212))), link(None, None), link(Some(name("eve")), None)];
-    let stands = Status { links, mesh: Vec::new(), leader: None, epoch: 4, members: 3 };
+    let stands = Status {
+        links,
+        mesh: Vec::new(),
+        leader: None,
+        epoch: 4,
+        members: 3,
+        confirmed: 7,
+        unconfirmed: 2,
+        quorum: false,
+        missing: vec![name("dave")],
+    };
     let shown = |state, through: Value, rtt: Value| json!({ "id": ID, "name": "bob", "state": state, "through": through, "rtt_us": rtt });
     let links = [
         shown("direct", Value::Null, json!(212)),

@@ -159,6 +159,7 @@ impl Code for SayError {
     fn code(&self) -> &'static str {
         match self {
             Self::Text(error) => error.code(),
+            Self::BacklogFull(_) => "backlog_full",
             Self::Ended(_) => "left",
         }
     }

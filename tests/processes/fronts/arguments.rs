@@ -11,7 +11,7 @@ fn arguments_that_cannot_be_used_end_with_2() {
     let wrong = [
         vec!["--gateway", "9000"],
         vec!["--log-dir", "/tmp"],
-        vec!["--data-dir", "/tmp"],
+        vec!["--data-dir", ""],
         vec!["--secret-file", "/dev/null"],
         vec!["--nonsense"],
         vec!["stray"],
