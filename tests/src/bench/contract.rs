@@ -20,9 +20,13 @@
 //!
 //! The kinds: 0 casts as fast as it can, 1 casts `rate` a second, 2 says as fast as it can, 3 says `rate` a second. What
 //! is said must be text: there the header is 36 hexadecimal digits, and the rest of the text is `x`. The
-//! floor does for 2 and 3 what it does for 0 and 1.
+//! floor does for 2 and 3 what it does for 0 and 1. 4 appends entries to the history, `rate` in flight at once, and reports `LAT`
+//! (from appending to being confirmed) and `SENT`; 5 reports `DONE` when `n` places of the history are confirmed. The floor knows neither.
+//!
+//! A member of ours that is given a fourth argument keeps its history in that directory.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// What the messages of a phase are, and how fast they come.
@@ -36,6 +40,10 @@ pub enum Kind {
     SayFlood,
     /// Said at a rate.
     SayPaced,
+    /// Appended to the history, `rate` at once in flight: an entry is over when it is confirmed.
+    Append,
+    /// Nothing: waits until `n` places of the history are confirmed at this member.
+    Applied,
 }
 
 impl Kind {
@@ -55,7 +63,8 @@ impl Kind {
     }
 
     fn numbered(number: u8) -> Option<Self> {
-        [Self::CastFlood, Self::CastPaced, Self::SayFlood, Self::SayPaced].get(usize::from(number)).copied()
+        let all = [Self::CastFlood, Self::CastPaced, Self::SayFlood, Self::SayPaced, Self::Append, Self::Applied];
+        all.get(usize::from(number)).copied()
     }
 }
 
@@ -182,7 +191,7 @@ fn nibble(digit: u8) -> Option<u8> {
 }
 
 /// What a member's command line says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Place {
     /// Which member it is.
     pub id: u16,
@@ -190,6 +199,8 @@ pub struct Place {
     pub count: u16,
     /// The port of the first; its neighbours are those of the others.
     pub base_port: u16,
+    /// Where its history is kept, if anywhere.
+    pub data_dir: Option<PathBuf>,
 }
 
 impl Place {
@@ -197,14 +208,16 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// They are not `ID N BASEPORT`.
+    /// They are not `ID N BASEPORT [DIRECTORY]`.
     pub fn of(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let numbers: Vec<u16> = arguments.into_iter().map_while(|argument| argument.parse().ok()).collect();
+        let mut arguments = arguments.into_iter();
+        let numbers: Vec<u16> = arguments.by_ref().take(3).filter_map(|argument| argument.parse().ok()).collect();
+        let data_dir = arguments.next().map(PathBuf::from);
         match numbers[..] {
             [id, count, base_port] if id < count && base_port.checked_add(count).is_some() => {
-                Ok(Self { id, count, base_port })
+                Ok(Self { id, count, base_port, data_dir })
             }
-            _ => Err("expected ID N BASEPORT, with ID below N".into()),
+            _ => Err("expected ID N BASEPORT [DIRECTORY], with ID below N".into()),
         }
     }
 

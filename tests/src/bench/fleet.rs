@@ -1,7 +1,7 @@
 //! The processes of one side, and what they report.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub(crate) struct Fleet {
     side: Side,
     bell: Arc<Bell>,
     members: Vec<Member>,
+    base_port: u16,
     phases: u32,
 }
 
@@ -67,12 +68,13 @@ impl Side {
 }
 
 impl Member {
-    fn start(side: Side, id: u16, base_port: u16, bell: &Arc<Bell>) -> Self {
+    fn start(side: Side, (id, count): (u16, u16), base_port: u16, data_dir: Option<&Path>, bell: &Arc<Bell>) -> Self {
         let label = format!("{} m{id}", side.name());
         let reports = Arc::<Mutex<Vec<Report>>>::default();
         let reported = Arc::clone(&reports);
         let mut command = Command::new(side.program());
-        command.args([id, MEMBERS, base_port].map(|number| number.to_string()));
+        command.args([id, count, base_port].map(|number| number.to_string()));
+        command.args(data_dir);
         let process = Process::start(&label, &mut command, Arc::clone(bell), move |line| match line.parse() {
             Ok(report) => reported.lock().unwrap_or_else(PoisonError::into_inner).push(report),
             Err(error) => eprintln!("{error}"),
@@ -89,10 +91,18 @@ impl Member {
 impl Fleet {
     /// Starts the members, and waits until they are linked and, where there is a leader, agree on it.
     pub(crate) fn start(side: Side) -> Self {
-        let base_port = ports::free_row(MEMBERS);
+        Self::start_in(side, None)
+    }
+
+    /// The same, of members that keep their histories below a directory.
+    pub(crate) fn start_in(side: Side, data_dir: Option<&Path>) -> Self {
+        // One more, for a newcomer.
+        let base_port = ports::free_row(MEMBERS + 1);
         let bell = Arc::<Bell>::default();
-        let members = (0..MEMBERS).map(|id| Member::start(side, id, base_port, &bell)).collect();
-        let fleet = Self { side, bell, members, phases: 0 };
+        let kept = |id: u16| data_dir.map(|directory| directory.join(format!("m{id}")));
+        let start = |id| Member::start(side, (id, MEMBERS), base_port, kept(id).as_deref(), &bell);
+        let members = (0..MEMBERS).map(start).collect();
+        let fleet = Self { side, bell, members, base_port, phases: 0 };
         for id in 0..MEMBERS {
             fleet.await_report("to be linked to all", id, |report| (*report == Report::Ready).then_some(()));
         }
@@ -100,6 +110,14 @@ impl Fleet {
             fleet.wait("agreement on a leader", PATIENCE, || fleet.agreed(&fleet.others(None), 0).map(drop));
         }
         fleet
+    }
+
+    /// Starts one member more, without a directory: when, in ns of the common clock, and its number.
+    pub(crate) fn join(&mut self) -> (u64, u16) {
+        let (at, id) = (now_ns(), self.members.len() as u16);
+        self.members.push(Member::start(self.side, (id, id + 1), self.base_port, None, &self.bell));
+        self.await_report("to be linked to all", id, |report| (*report == Report::Ready).then_some(()));
+        (at, id)
     }
 
     /// The process ids.
@@ -142,8 +160,19 @@ impl Fleet {
 
     /// Waits until a member reports something of which `wanted` makes something.
     pub(crate) fn await_report<T>(&self, what: &str, id: u16, wanted: impl Fn(&Report) -> Option<T>) -> T {
+        self.await_long(what, PATIENCE, id, wanted)
+    }
+
+    /// The same, of something that may take longer.
+    pub(crate) fn await_long<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        id: u16,
+        wanted: impl Fn(&Report) -> Option<T>,
+    ) -> T {
         let what = format!("m{id} {what}");
-        self.wait(&what, PATIENCE, || self.member(id).last(&wanted))
+        self.wait(&what, limit, || self.member(id).last(&wanted))
     }
 
     /// Waits for something to be so.

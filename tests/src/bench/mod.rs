@@ -16,6 +16,7 @@ mod failover;
 mod fleet;
 pub mod floor;
 mod footprint;
+mod history;
 mod options;
 mod orders;
 pub mod ours;

@@ -7,7 +7,7 @@ usage: scripts/bench [--runs N] [--only ROWS] [--quick]
 Measures five members of the mesh on loopback beside five of a plain TCP mesh, and prints one table of medians.
 
   --runs N     how often everything is measured (5)
-  --only ROWS  failover, traffic, latency or footprint
+  --only ROWS  failover, traffic, latency, footprint or history
   --quick      two runs of shorter phases: to see that it works, not to compare
   --help       this text
 ";
@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) flood_seconds: f64,
     /// How long a paced phase lasts, in seconds.
     pub(crate) paced_seconds: f64,
+    /// How many entries a long history has.
+    pub(crate) long_history: u32,
     /// For how long idle members are watched, in seconds.
     pub(crate) idle_seconds: f64,
 }
@@ -38,6 +40,8 @@ pub(crate) enum Rows {
     Latency,
     /// Memory and processor.
     Footprint,
+    /// Confirming, catching up, a long history.
+    History,
 }
 
 /// What a command line asks for.
@@ -58,7 +62,14 @@ impl Options {
 
 /// What the arguments ask for.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Wanted, String> {
-    let mut options = Options { runs: 5, only: None, flood_seconds: 1.2, paced_seconds: 1.5, idle_seconds: 10.0 };
+    let mut options = Options {
+        runs: 5,
+        only: None,
+        flood_seconds: 1.2,
+        paced_seconds: 1.5,
+        long_history: 1_000_000,
+        idle_seconds: 10.0,
+    };
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -67,7 +78,14 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Wante
             "--runs" => options.runs = runs(&value()?)?,
             "--only" => options.only = Some(rows(&value()?)?),
             "--quick" => {
-                options = Options { runs: 2, flood_seconds: 0.3, paced_seconds: 0.3, idle_seconds: 2.0, ..options };
+                options = Options {
+                    runs: 2,
+                    flood_seconds: 0.3,
+                    paced_seconds: 0.3,
+                    long_history: 50_000,
+                    idle_seconds: 2.0,
+                    ..options
+                };
             }
             _ => return Err(format!("there is no option {argument}")),
         }
@@ -86,7 +104,8 @@ fn rows(text: &str) -> Result<Rows, String> {
         "traffic" => Ok(Rows::Traffic),
         "latency" => Ok(Rows::Latency),
         "footprint" => Ok(Rows::Footprint),
-        _ => Err(format!("--only takes failover, traffic, latency or footprint, not `{text}`")),
+        "history" => Ok(Rows::History),
+        _ => Err(format!("--only takes failover, traffic, latency, footprint or history, not `{text}`")),
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::channel::oneshot;
-use futures::{FutureExt as _, StreamExt as _, stream};
-use node::{Address, Config, Event, Events, Node, PeerId, runtime};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use node::{Address, Config, Event, Events, Index, Node, PeerId, runtime};
 
 use super::clock::now_ns;
-use super::contract::{Go, Header, Place, member_of};
+use super::contract::{Go, Header, Kind, Place, member_of};
 use super::orders::{self, Sender};
 use super::report::Report;
 use super::tally::Tally;
@@ -30,13 +30,14 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// It cannot start or join.
 pub fn run(place: Place) -> Result<(), String> {
+    let others = usize::from(place.count) - 1;
     let config = config(place)?;
     let (node, events) = runtime::block_on(Node::start(config)).map_err(|error| error.to_string())?;
     let me = node.id();
     // Beside the member and not on a thread of its own: what comes is then not handed from one thread to another.
     let (ended, end) = oneshot::channel::<()>();
     runtime::spawn(receive(events, me).map(|()| drop(ended)));
-    while runtime::block_on(node.status()).is_ok_and(|status| status.links.len() + 1 < usize::from(place.count)) {
+    while runtime::block_on(node.status()).is_ok_and(|status| status.links.len() < others) {
         thread::sleep(LOOK);
     }
     println!("{}", Report::Ready);
@@ -53,6 +54,7 @@ fn config(place: Place) -> Result<Config, String> {
     config.port = place.port();
     config.group = format!("bench-{}", place.base_port);
     config.join_timeout = JOIN_TIMEOUT;
+    config.data_dir.clone_from(&place.data_dir);
     if place.id > 0 {
         let first: Address = format!("127.0.0.1:{}", place.base_port).parse().map_err(|error| format!("{error}"))?;
         config.leaders.push(first);
@@ -107,6 +109,11 @@ struct Voice {
 
 impl Sender for Voice {
     fn flood(&mut self, go: &Go) {
+        match go.kind {
+            Kind::Append => return self.append(go),
+            Kind::Applied => return self.await_applied(go),
+            _ => {}
+        }
         let sent = if go.kind.is_said() {
             let text = text(go, 0);
             let lines = stream::iter(0..go.n).map(|_| self.node.say(&text)).buffered(SAYS_AT_ONCE);
@@ -138,6 +145,38 @@ impl Sender for Voice {
         };
         if let Some(error) = error {
             eprintln!("phase {}: {error}", go.phase);
+        }
+    }
+}
+
+impl Voice {
+    /// Appends entries, so many in flight at once, and reports how long each took to be confirmed.
+    fn append(&self, go: &Go) {
+        let entry = Bytes::from(vec![b'x'; go.size]);
+        let one = async |_| {
+            let began = now_ns();
+            let appended = self.node.append(0, entry.clone()).await;
+            appended.map(|_| now_ns() - began).map_err(|error| error.to_string())
+        };
+        let window = usize::try_from(go.rate).unwrap_or(usize::MAX);
+        let taken: Result<Vec<u64>, String> =
+            runtime::block_on(stream::iter(0..go.n).map(one).buffered(window).try_collect());
+        match taken {
+            Ok(mut taken) => {
+                taken.sort_unstable();
+                let at = |share: f64| taken[((taken.len() - 1) as f64 * share) as usize];
+                let (least, p50, p99, most) = (at(0.0), at(0.5), at(0.99), at(1.0));
+                println!("{}", Report::Latency { phase: go.phase, at: now_ns(), least, p50, p99, most });
+            }
+            Err(error) => eprintln!("phase {}: {error}", go.phase),
+        }
+    }
+
+    fn await_applied(&self, go: &Go) {
+        let Some(index) = Index::new(go.n.into()) else { return };
+        match runtime::block_on(self.node.applied(index)) {
+            Ok(()) => println!("{}", Report::Done { phase: go.phase, at: now_ns() }),
+            Err(error) => eprintln!("phase {}: {error}", go.phase),
         }
     }
 }

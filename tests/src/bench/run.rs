@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Instant;
 
+use super::history;
 use super::options::{self, Options, Rows, USAGE, Wanted};
 use super::rows::{self, Fleets};
 use super::table::Table;
@@ -46,6 +47,10 @@ fn table(options: &Options) -> Table {
     }
     if [Rows::Traffic, Rows::Latency, Rows::Footprint].iter().any(|rows| options.wants(*rows)) {
         with_fleets(options, &mut table);
+    }
+    if options.wants(Rows::History) {
+        progress("history");
+        table.extend(history::rows(options));
     }
     table
 }
