@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod chaos;
 mod crowd;
+mod histories;
 mod monkey;
 
 /// The machine to oneself, among the tests of this program.

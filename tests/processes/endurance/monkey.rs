@@ -1,6 +1,7 @@
 //! The hand that kills, stops, resumes and restarts at random.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use mesh_tests::{Cluster, Peer, ports};
 use rand::RngExt as _;
@@ -11,19 +12,34 @@ use serde_json::json;
 /// Whoever is started again has the same name and the same port.
 const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
-/// Five peers, of which at least one always lives.
+/// How many seconds somebody who comes back looks for the others.
+const RETURN: u32 = 3;
+
+/// Five peers, of which at least one always lives, unless they have disks.
 pub(crate) struct Monkey {
     pub(crate) mesh: Cluster,
     random: SmallRng,
     ports: BTreeMap<&'static str, u16>,
+    /// Where they keep their histories, if they do.
+    disks: Option<PathBuf>,
     lines: u64,
+    pub(crate) kills: u32,
 }
 
 impl Monkey {
     /// Five peers that agree, and what is to happen to them.
     pub(crate) fn new(random: SmallRng) -> Self {
+        Self::with(random, None)
+    }
+
+    /// The same of peers that keep their histories below a directory: all of them may die, and come back as who they were.
+    pub(crate) fn with_disks(random: SmallRng, disks: PathBuf) -> Self {
+        Self::with(random, Some(disks))
+    }
+
+    fn with(random: SmallRng, disks: Option<PathBuf>) -> Self {
         let ports = NAMES.map(|name| (name, ports::free())).into();
-        let mut monkey = Self { mesh: Cluster::empty(), random, ports, lines: 0 };
+        let mut monkey = Self { mesh: Cluster::empty(), random, ports, disks, lines: 0, kills: 0 };
         monkey.restart_all();
         monkey
     }
@@ -49,6 +65,7 @@ impl Monkey {
         let name = *running.choose(&mut self.random)?;
         self.spares(name).then(|| {
             self.mesh.peer(name).kill();
+            self.kills += 1;
             format!("kill {name}")
         })
     }
@@ -94,6 +111,15 @@ impl Monkey {
         }
     }
 
+    /// Kills everybody at once.
+    pub(crate) fn kill_all(&mut self) {
+        self.resume_all();
+        for peer in self.mesh.live() {
+            peer.kill();
+            self.kills += 1;
+        }
+    }
+
     /// A text that nobody has said.
     pub(crate) fn fresh_text(&mut self) -> String {
         self.lines += 1;
@@ -102,6 +128,17 @@ impl Monkey {
 
     /// A name may be asked for once its last holder is known to be dead: until then it would rightly be refused.
     fn start(&mut self, name: &'static str) {
+        if let Some(disks) = &self.disks {
+            let disk = disks.join(name);
+            let mut launch = self.mesh.launch(name).port(self.ports[name]).with("--data-dir", disk.display());
+            // Who has been here before remembers the others, and goes on alone if nobody answers.
+            launch = launch.with("--join-timeout", RETURN);
+            if let Some(member) = self.members().first().filter(|_| !disk.exists()) {
+                launch = launch.leader(format!("127.0.0.1:{}", self.ports[member]));
+            }
+            self.mesh.start(launch);
+            return;
+        }
         self.mesh.all(&format!("{name} is known to be dead"), |peer| {
             !peer.view().members.values().any(|member| member == name)
         });
@@ -116,7 +153,7 @@ impl Monkey {
 
     /// Whether somebody else lives who can let others in: a group must not end, nobody could join it then.
     fn spares(&self, name: &str) -> bool {
-        self.members().iter().any(|member| *member != name)
+        self.disks.is_some() || self.members().iter().any(|member| *member != name)
     }
 
     /// Those that live and have been admitted.
