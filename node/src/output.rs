@@ -139,6 +139,12 @@ impl Output {
         true
     }
 
+    /// How much waits to be written, in bytes.
+    pub(crate) fn waiting(&self) -> usize {
+        let state = self.0.lock();
+        state.waiting.len() + state.in_hand
+    }
+
     /// Resolves when nothing more can be written. One task at a time may wait for it.
     pub(crate) fn trouble(&self) -> Fuse<impl Future<Output = Trouble> + Unpin> {
         poll_fn(|context| {

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures::future::{BoxFuture, Either, select};
+use futures::future::{self, BoxFuture, Either, poll_fn, select};
 use futures::stream::{BoxStream, Fuse, FusedStream as _, FuturesUnordered};
 use futures::{FutureExt as _, StreamExt as _, select};
 use node::{ByeReason, Config, Event, Events, Node};
-use transport::runtime::timeout;
+use transport::runtime::{sleep_until, timeout};
 
 use crate::exit::Failure;
 use crate::input::Input;
@@ -35,6 +36,14 @@ const LAST_LINES: Duration = Duration::from_millis(100);
 pub(crate) trait Face {
     /// Shows what happened.
     fn show(&mut self, event: Event);
+
+    /// When [`Face::handle_timeout`] is to be called; calling it earlier changes nothing.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Shows what has become due though nothing happened.
+    fn handle_timeout(&mut self, _: Instant) {}
 
     /// Acts on what came in. What may take long is left to `beside`.
     fn act(&mut self, input: Input, beside: &mut Beside) -> impl Future<Output = Option<Departure>>;
@@ -113,7 +122,8 @@ pub(crate) async fn run(
     face: &mut impl Face,
 ) -> Result<(), Failure> {
     let events = Box::pin(events).fuse();
-    let mut session = Session { node, events, input: input.fuse(), output, beside: Beside::default() };
+    let mut session =
+        Session { node, events, input: input.fuse(), output, beside: Beside::default(), alarm: Alarm::default() };
     let why = session.talk(&mut signals, face).await;
     tracing::info!(?why, "leaving");
     session.leave(&why, &mut signals, face).await;
@@ -135,6 +145,35 @@ struct Session {
     input: Fuse<BoxStream<'static, Input>>,
     output: Output,
     beside: Beside,
+    alarm: Alarm,
+}
+
+/// A timer for what a face has to show later. It rings at the time asked for at the latest: where what was due has become
+/// due later, it rings once too early, which costs less than a timer for every line.
+#[derive(Default)]
+struct Alarm(Option<(Instant, BoxFuture<'static, ()>)>);
+
+impl Alarm {
+    /// Rings by `due`.
+    fn set(&mut self, due: Option<Instant>) {
+        let Some(due) = due else { return };
+        if self.0.as_ref().is_none_or(|(set, _)| due < *set) {
+            self.0 = Some((due, sleep_until(due).boxed()));
+        }
+    }
+
+    /// Resolves when it rings.
+    fn ring(&mut self) -> future::Fuse<impl Future<Output = ()> + Unpin> {
+        poll_fn(|context| {
+            let Some((_, sleep)) = &mut self.0 else { return Poll::Pending };
+            let rung = sleep.as_mut().poll(context);
+            if rung.is_ready() {
+                self.0 = None;
+            }
+            rung
+        })
+        .fuse()
+    }
 }
 
 impl Session {
@@ -146,7 +185,12 @@ impl Session {
             Either::Right(_) => return Departure::Signal,
         }
         loop {
+            self.alarm.set(face.poll_timeout());
             let input = select! {
+                () = self.alarm.ring() => {
+                    face.handle_timeout(Instant::now());
+                    continue;
+                }
                 event = self.events.next() => match happen(event, face) {
                     Some(why) => return why,
                     None => continue,

@@ -3,6 +3,8 @@
 use node::text;
 use thiserror::Error;
 
+use crate::pages::{MOST_LINES, USUAL_LINES};
+
 /// What a line means.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Typed {
@@ -23,6 +25,12 @@ pub(super) enum Typed {
     Leader,
     /// How this member stands.
     Status,
+    /// The last lines: this many.
+    History(usize),
+    /// The last lines with these words.
+    Search(String),
+    /// Going on without the missing: the second word, if it is one.
+    Takeover(String),
     /// What can be typed.
     Help,
     /// Leave.
@@ -69,11 +77,18 @@ const fn command(word: &'static str, usage: &'static str, does: &'static str) ->
 }
 
 /// Every command that there is.
-pub(super) const COMMANDS: [Command; 6] = [
+pub(super) const COMMANDS: [Command; 9] = [
     command("@msg", "@msg NAME TEXT", "private: reaches that member alone"),
     command("@members", "@members", "the leader's list: name, id, address, priority, who leads, how long a member"),
     command("@leader", "@leader", "who leads, since when, in which epoch, and why that member"),
-    command("@status", "@status", "this member's links, its leader and epoch, how many members it reaches"),
+    command(
+        "@history",
+        "@history [N]",
+        "the last N lines (20) with their places and times; · marks one without a place",
+    ),
+    command("@search", "@search WORDS", "the last 20 lines that have all the words"),
+    command("@takeover", "@takeover", "goes on without members that are dead; says first what may be lost"),
+    command("@status", "@status", "this member's links, its leader, what is confirmed, whether there is a quorum"),
     command("@help", "@help", "this table"),
     command("@exit", "@exit", "leaves the group and ends the program; Ctrl-C and Ctrl-D do the same"),
 ];
@@ -103,10 +118,21 @@ pub(super) fn parse(line: &str) -> Result<Typed, CommandError> {
         "@members" => bare(Typed::Members),
         "@leader" => bare(Typed::Leader),
         "@status" => bare(Typed::Status),
+        "@history" => history(rest).ok_or_else(|| usage(word)),
+        "@search" if rest.trim().is_empty() => Err(usage(word)),
+        "@search" => Ok(Typed::Search(rest.into())),
+        "@takeover" => Ok(Typed::Takeover(rest.trim_end().into())),
         "@help" => bare(Typed::Help),
         "@exit" => bare(Typed::Exit),
         _ => Err(CommandError::Unknown { word: word.into(), nearest: nearest(word).word }),
     }
+}
+
+/// How many lines are wanted; more than [`MOST_LINES`] are never shown.
+fn history(typed: &str) -> Option<Typed> {
+    let number = typed.trim_end();
+    let lines = if number.is_empty() { USUAL_LINES } else { number.parse().ok()? };
+    (lines > 0).then_some(Typed::History(lines.min(MOST_LINES)))
 }
 
 /// The first word, and what follows it and the white space behind it.
@@ -121,12 +147,13 @@ fn usage(word: &str) -> CommandError {
     CommandError::Usage { command, usage }
 }
 
-/// The command spelt most like `word`.
+/// The command that `word` begins, or else the one that is spelt most like it.
 fn nearest(word: &str) -> &'static Command {
     let typed: Vec<char> = word.to_lowercase().chars().take(MAX_COMPARED).collect();
     let mut best = (&COMMANDS[0], usize::MAX);
     for command in &COMMANDS {
-        let distance = edits(&typed, command.word);
+        let begun = typed.len() > 1 && command.word.chars().take(typed.len()).eq(typed.iter().copied());
+        let distance = if begun { 0 } else { edits(&typed, command.word) };
         if distance < best.1 {
             best = (command, distance);
         }
@@ -189,6 +216,12 @@ mod tests {
             ("@status", Typed::Status),
             ("@help", Typed::Help),
             ("@exit\t", Typed::Exit),
+            ("@history", Typed::History(20)),
+            ("@history 7 ", Typed::History(7)),
+            ("@history 1000000", Typed::History(10_000)),
+            ("@search two words", Typed::Search("two words".into())),
+            ("@takeover", Typed::Takeover(String::new())),
+            ("@takeover yes ", Typed::Takeover("yes".into())),
         ] {
             assert_eq!(parse(line), Ok(typed));
         }
@@ -210,7 +243,10 @@ mod tests {
     #[test]
     fn a_command_with_something_behind_it_is_not_guessed_at() {
         assert_eq!(parse("@exit now"), Err(CommandError::Usage { command: "@exit", usage: "@exit" }));
-        assert!(parse("@members all").is_err());
+        for bad in ["@members all", "@history all", "@history 0", "@history -1", "@history 1 2", "@search", "@search  "]
+        {
+            assert!(matches!(parse(bad), Err(CommandError::Usage { .. })), "{bad}");
+        }
     }
 
     #[test]
@@ -222,6 +258,9 @@ mod tests {
             ("@mgs bob Hi", "@msg"),
             ("@stat", "@status"),
             ("@halp", "@help"),
+            ("@hist", "@history"),
+            ("@serach", "@search"),
+            ("@take-over", "@takeover"),
             ("@", "@msg"),
         ] {
             let Err(CommandError::Unknown { nearest: found, .. }) = parse(line) else { panic!("{line}") };
@@ -234,7 +273,7 @@ mod tests {
 
     #[test]
     fn commands_of_other_versions_are_unknown() {
-        for word in ["@history", "@search", "@calc", "@propose", "@consent", "@reject", "@proposals", "@takeover"] {
+        for word in ["@calc", "@propose", "@consent", "@reject", "@proposals"] {
             assert!(matches!(parse(&format!("{word} 1")), Err(CommandError::Unknown { .. })), "{word}");
         }
     }

@@ -7,6 +7,8 @@ use node::text::escape;
 use node::{Event, Leader, Member, Members, PeerId, Row, Status, Timestamp};
 
 use super::command::COMMANDS;
+use super::quorum::list;
+use super::ticks::count;
 
 /// What an event is to a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -25,7 +27,7 @@ pub(super) fn event(event: &Event, me: PeerId) -> Option<Shown> {
         Event::Renamed { from, to, .. } => format!("**{from} is now called {to}**"),
         Event::Leader(Some(leader)) if leader.me => "**You are now the leader**".into(),
         Event::Leader(Some(leader)) => format!("**{} is now the leader**", leader.name),
-        Event::Message(message) if message.from_id == me => return None,
+        Event::Message(message) if message.from_id == me && !message.earlier => return None,
         Event::Message(message) => format!("[{}] {}", message.from, escape(&message.text)),
         Event::Private(private) => format!("[{} -> you] {}", private.from, escape(&private.text)),
         Event::Skipped { lines } => {
@@ -36,9 +38,18 @@ pub(super) fn event(event: &Event, me: PeerId) -> Option<Shown> {
             let lost = format!("{events} lines are lost: they came faster than they could be shown");
             return Some(Shown::Complaint(lost));
         }
-        Event::Confirmed { .. } | Event::Unconfirmed { .. } | Event::Entry(_) | Event::Quorum { .. } => return None,
-        Event::Disk { .. } | Event::Alarm(_) => return None,
-        Event::Leader(None) | Event::Cast { .. } | Event::Bye(_) => return None,
+        Event::Disk { trouble: None } => "**the disk works again: lines are kept**".into(),
+        Event::Disk { trouble: Some(trouble) } => {
+            let unkept = format!("the disk takes nothing, lines are not kept: {}", escape(trouble));
+            return Some(Shown::Complaint(unkept));
+        }
+        Event::Alarm(detail) => {
+            let alarm = format!("the history is not as it must be, somebody should look: {}", escape(detail));
+            return Some(Shown::Complaint(alarm));
+        }
+        // When these are told depends on time: see the conversation.
+        Event::Confirmed { .. } | Event::Unconfirmed { .. } | Event::Quorum { .. } => return None,
+        Event::Leader(None) | Event::Entry(_) | Event::Cast { .. } | Event::Bye(_) => return None,
     };
     Some(Shown::Said(line))
 }
@@ -85,6 +96,10 @@ pub(super) fn status(status: &Status) -> String {
         ["epoch".to_owned(), status.epoch.to_string()],
         ["members".to_owned(), format!("{}, you included", status.members)],
     ];
+    let confirmed = if status.confirmed == 0 { "nothing yet".into() } else { format!("up to #{}", status.confirmed) };
+    rows.push(["confirmed".to_owned(), confirmed]);
+    rows.push(["waiting".to_owned(), count(status.unconfirmed as u64)]);
+    rows.push(["quorum".to_owned(), quorum(status)]);
     let direct = status.links.iter().filter(|link| link.through.is_none()).count();
     rows.push(["links".to_owned(), format!("{direct} of {}", status.links.len())]);
     for link in &status.links {
@@ -97,6 +112,18 @@ pub(super) fn status(status: &Status) -> String {
     }
     let matrix: Vec<_> = status.mesh.iter().enumerate().map(matrix_row).collect();
     format!("{rows}\nwho is linked to whom\n{}", table(&matrix))
+}
+
+/// Whether lines can be confirmed, and who is missing.
+fn quorum(status: &Status) -> String {
+    let missing =
+        if status.missing.is_empty() { String::new() } else { format!("{} cannot be reached", list(&status.missing)) };
+    match (status.quorum, missing.is_empty()) {
+        (true, true) => "yes".into(),
+        (true, false) => format!("yes, though {missing}"),
+        (false, true) => "no".into(),
+        (false, false) => format!("no: {missing}"),
+    }
 }
 
 /// One member's row of the matrix of links: `x` to whom it is linked, `-` to whom it is not, `.` itself.
@@ -114,8 +141,14 @@ fn matrix_row((own, row): (usize, &Row)) -> [String; 2] {
 pub(super) fn help() -> String {
     let text = ["any text".to_owned(), "says it to everyone; a text that begins with @ is typed with @@".to_owned()];
     let commands = COMMANDS.iter().map(|command| [command.usage.to_owned(), command.does.to_owned()]);
-    table(&[text].into_iter().chain(commands).collect::<Vec<_>>())
+    let table = table(&[text].into_iter().chain(commands).collect::<Vec<_>>());
+    format!("{table}\n{TICKS}")
 }
+
+/// What a person should know of confirmation.
+const TICKS: &str = "\
+A line is shown at once, and confirmed when it has its place, the same for everybody, for good: usually within a second.
+Nothing is said of that unless a line waits for longer. @history shows each line's place, as #812, or · while it waits.";
 
 /// Rows with their columns aligned, two spaces between them. There is no newline at the end.
 fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {

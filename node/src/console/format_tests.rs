@@ -145,19 +145,47 @@ fn a_status_is_a_table_with_a_row_a_link() {
     assert_eq!(
         shown,
         "\
-leader   Carol
-epoch    3
-members  4, you included
-links    2 of 3
-  Carol  0.212 ms
-  Dan    not measured yet
-  Eve    relayed through Dan
+leader     Carol
+epoch      3
+members    4, you included
+confirmed  up to #812
+waiting    0 lines
+quorum     yes
+links      2 of 3
+  Carol    0.212 ms
+  Dan      not measured yet
+  Eve      relayed through Dan
 who is linked to whom
   Carol  . x x x
   Dan    x . x x
   Bob    x x . -
   Eve    x x - ."
     );
+}
+
+#[test]
+fn a_status_says_whether_lines_are_confirmed() {
+    let stands = |confirmed, unconfirmed, quorum, missing: &[&str]| {
+        let missing = missing.iter().map(|missing| name(missing)).collect();
+        let (links, mesh, leader) = (Vec::new(), Vec::new(), None);
+        status(&Status { links, mesh, leader, epoch: 3, members: 1, confirmed, unconfirmed, quorum, missing })
+    };
+    let shown = stands(0, 1, false, &["Bob", "Carol"]);
+    for row in ["confirmed  nothing yet", "waiting    1 line\n", "quorum     no: Bob, Carol cannot be reached"] {
+        assert!(shown.contains(row), "{row}: {shown}");
+    }
+    assert!(stands(7, 0, true, &["Bob"]).contains("quorum     yes, though Bob cannot be reached"));
+}
+
+#[test]
+fn what_happened_to_the_history_is_a_complaint_and_escaped() {
+    let disk = Event::Disk { trouble: Some("full\u{1b}".into()) };
+    let alarm = Event::Alarm("bob differs\n".into());
+    for event in [disk, alarm] {
+        let Some(Shown::Complaint(line)) = super::event(&event, id('0')) else { panic!() };
+        assert!(!line.contains(['\u{1b}', '\n']), "{line}");
+    }
+    reads(&Event::Disk { trouble: None }, "**the disk works again: lines are kept**");
 }
 
 #[test]

@@ -4,17 +4,22 @@
 //! where they see it: above the prompt on a terminal, to stderr otherwise.
 
 mod command;
+mod conversation;
 mod format;
 mod gate;
+mod history;
+mod quorum;
+mod takeover;
 mod terminal;
+mod ticks;
 
 use std::pin::pin;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures::StreamExt as _;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
-use node::{Event, Events, Name, NameError, Node, PeerId, StartError, Timestamp, text};
+use node::{Event, Events, HistoryQuery, Name, NameError, Node, Page, PeerId, StartError, Timestamp, text};
 use transport::runtime::timeout;
 
 use crate::diagnostics;
@@ -22,9 +27,11 @@ use crate::exit::Failure;
 use crate::input::{self, Input, MAX_LINE_BYTES};
 use crate::options::Options;
 use crate::output::Output;
+use crate::pages::{self, MAX_BEFORE_PAGE_BYTES, USUAL_LINES};
 use crate::session::{self, Beside, Departure, Face};
 use crate::signals::Signals;
 use command::Typed;
+use conversation::Conversation;
 use format::Shown;
 use terminal::Terminal;
 
@@ -120,6 +127,9 @@ struct Console {
     complaints: Output,
     /// `None`: there is nobody to prompt.
     terminal: Option<Terminal>,
+    conversation: Conversation,
+    /// Whether the person asked to take over, and must say so again.
+    asked: Option<takeover::Asked>,
 }
 
 impl Face for Console {
@@ -129,11 +139,17 @@ impl Face for Console {
         {
             self.name = to.clone();
         }
-        match format::event(&event, self.me) {
-            Some(Shown::Said(line)) => self.output.line(&line),
-            Some(Shown::Complaint(line)) => self.complaints.line(&line),
-            None => true,
-        };
+        let shown = self.conversation.handle(&event, Instant::now());
+        self.print(shown);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.conversation.poll_timeout()
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let shown = self.conversation.handle_timeout(now);
+        self.print(shown);
     }
 
     async fn act(&mut self, input: Input, beside: &mut Beside) -> Option<Departure> {
@@ -163,7 +179,17 @@ impl Face for Console {
 impl Console {
     fn new(node: Node, output: Output, complaints: Output, terminal: Option<Terminal>) -> Self {
         let (me, name) = (node.id(), node.name().clone());
-        Self { node, me, name, output, complaints, terminal }
+        let conversation = Conversation::new(me);
+        Self { node, me, name, output, complaints, terminal, conversation, asked: None }
+    }
+
+    fn print(&self, shown: Vec<Shown>) {
+        for shown in shown {
+            match shown {
+                Shown::Said(line) => self.output.line(&line),
+                Shown::Complaint(line) => self.complaints.line(&line),
+            };
+        }
     }
 
     /// Asks for the next line.
@@ -178,10 +204,12 @@ impl Console {
         None
     }
 
-    async fn obey_each(&self, lines: &str, beside: &mut Beside) -> Option<Departure> {
-        for line in lines.lines() {
-            let departure = match command::parse(line) {
-                Ok(typed) => self.obey(typed, beside).await,
+    async fn obey_each(&mut self, lines: &str, beside: &mut Beside) -> Option<Departure> {
+        // Nothing but Enter is a line as well: it is an answer to what was asked.
+        for line in lines.split('\n') {
+            let asked = self.asked.take();
+            let departure = match command::parse(line.strip_suffix('\r').unwrap_or(line)) {
+                Ok(typed) => self.obey(typed, asked, beside).await,
                 Err(error) => self.complain(&error.to_string()),
             };
             if departure.is_some() {
@@ -192,7 +220,7 @@ impl Console {
     }
 
     /// Does what was typed. What others are asked for is shown when they answer.
-    async fn obey(&self, typed: Typed, beside: &mut Beside) -> Option<Departure> {
+    async fn obey(&mut self, typed: Typed, asked: Option<takeover::Asked>, beside: &mut Beside) -> Option<Departure> {
         match typed {
             Typed::Nothing => {}
             Typed::Say(text) => {
@@ -200,7 +228,10 @@ impl Console {
                     return self.complain(&error.to_string());
                 }
             }
-            Typed::Msg { .. } | Typed::Members if !beside.has_room() => {
+            Typed::History(_) | Typed::Search(_) if self.output.waiting() > MAX_BEFORE_PAGE_BYTES => {
+                return self.complain("what was shown is not read yet: read it, then ask again");
+            }
+            Typed::Msg { .. } | Typed::Members | Typed::History(_) | Typed::Search(_) if !beside.has_room() => {
                 return self.complain("too many questions are open, nothing was sent: wait for some answers");
             }
             Typed::Msg { to, text } => self.msg(to, text, beside),
@@ -213,6 +244,10 @@ impl Console {
                 Ok(status) => _ = self.output.line(&format::status(&status)),
                 Err(ended) => return self.complain(&ended.to_string()),
             },
+            Typed::History(lines) => self.look_up(HistoryQuery::Last(lines), history::last, beside),
+            Typed::Search(words) => self.look_up(HistoryQuery::Search(words, USUAL_LINES), history::found, beside),
+            Typed::Takeover(word) if word.is_empty() => return self.ask_for_takeover().await,
+            Typed::Takeover(word) => return self.take_over(asked, &word).await,
             Typed::Help => _ = self.output.line(&format::help()),
             Typed::Exit => return Some(Departure::Asked),
         }
@@ -231,6 +266,45 @@ impl Console {
                 Err(error) => _ = complaints.line(&error.to_string()),
             }
         });
+    }
+
+    fn look_up(&self, query: HistoryQuery, show: fn(&Page) -> String, beside: &mut Beside) {
+        let (node, output, complaints) = (self.node.clone(), self.output.clone(), self.complaints.clone());
+        beside.open(async move {
+            match node.history(query).await {
+                Ok(page) => output.line(&show(&pages::keep_last(page))),
+                Err(error) => complaints.line(&text::escape(&error.to_string())),
+            };
+        });
+    }
+
+    async fn ask_for_takeover(&mut self) -> Option<Departure> {
+        match self.node.status().await {
+            Ok(status) => match takeover::ask(&status, Instant::now()) {
+                Ok((asked, question)) => {
+                    self.asked = Some(asked);
+                    self.output.line(&question);
+                    None
+                }
+                Err(why_not) => self.complain(&why_not),
+            },
+            Err(ended) => self.complain(&ended.to_string()),
+        }
+    }
+
+    async fn take_over(&self, asked: Option<takeover::Asked>, word: &str) -> Option<Departure> {
+        let lost = match takeover::answer(asked, word, Instant::now()) {
+            Ok(lost) => lost,
+            Err(why_not) => return self.complain(&why_not),
+        };
+        let without = lost.join(", ");
+        match self.node.takeover(lost).await {
+            Ok(()) => {
+                self.output.line(&format!("going on without {without}"));
+                None
+            }
+            Err(error) => self.complain(&format!("nothing was taken over: {error}")),
+        }
     }
 
     fn members(&self, beside: &mut Beside) {

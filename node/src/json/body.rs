@@ -1,8 +1,9 @@
 //! What stands in a line: the fields of each event and of each answer, as the interface names them.
 
-use node::{Delivery, Event, Leader, Link, Member, Members, Message, MessageId, Name, Node, Private, Status};
+use node::{Delivery, Event, Leader, Link, Member, Members, Message, MessageId, Name, Node, Private, Row, Status};
 use serde::Serialize;
 
+use super::history;
 use super::line::{Shown, error, line};
 
 /// The line for an event. `epoch` is the greatest that was seen; `None`: the event is not for this interface.
@@ -18,6 +19,20 @@ pub(crate) fn event(event: &Event, epoch: u64) -> Option<String> {
         Event::Leader(leader) => line("leader", LeaderEvent::new(leader.as_ref(), epoch)),
         Event::Message(message) => line("message", MessageEvent::new(message)),
         Event::Private(private) => line("private", PrivateEvent::new(private)),
+        Event::Confirmed { id, index } => history::confirmed(id, *index),
+        Event::Unconfirmed { id, was } => history::unconfirmed(id, *was),
+        Event::Quorum { held, missing } => history::quorum(*held, missing),
+        Event::Entry(entry) => history::entry(entry),
+        Event::Disk { trouble } => history::disk(trouble.as_deref()),
+        Event::Skipped { .. } | Event::Lagged { .. } | Event::Alarm(_) | Event::Cast { .. } | Event::Bye(_) => {
+            return None;
+        }
+    })
+}
+
+/// The line for an event that somebody should look at.
+pub(crate) fn complaint(event: &Event) -> Option<String> {
+    Some(match event {
         Event::Skipped { lines } => {
             let message =
                 format!("{lines} messages are lost to this member: it was away for longer than they are kept");
@@ -26,9 +41,9 @@ pub(crate) fn event(event: &Event, epoch: u64) -> Option<String> {
         Event::Lagged { events } => {
             error(&None, "lagged", &format!("{events} events came faster than they were taken, and are lost"))
         }
-        Event::Confirmed { .. } | Event::Unconfirmed { .. } | Event::Entry(_) | Event::Quorum { .. } => return None,
-        Event::Disk { .. } | Event::Alarm(_) => return None,
-        Event::Cast { .. } | Event::Bye(_) => return None,
+        Event::Alarm(detail) => error(&None, "history_diverged", detail),
+        Event::Disk { trouble: Some(trouble) } => error(&None, "disk_failed", trouble),
+        _ => return None,
     })
 }
 
@@ -83,6 +98,11 @@ pub(crate) fn leader(leader: Option<&Leader>) -> impl Serialize {
     }
 }
 
+/// The answer to `takeover`: that it has begun.
+pub(crate) fn taken_over() -> impl Serialize {
+    TakenOver {}
+}
+
 /// The answer to `status`.
 pub(crate) fn status(status: &Status) -> impl Serialize {
     StatusBody {
@@ -90,6 +110,11 @@ pub(crate) fn status(status: &Status) -> impl Serialize {
         leader: status.leader.as_ref().map(|leader| Shown(&leader.id)),
         epoch: status.epoch,
         members: status.members,
+        confirmed: status.confirmed,
+        unconfirmed: status.unconfirmed,
+        quorum: status.quorum,
+        missing: history::names(&status.missing),
+        mesh: status.mesh.iter().map(RowBody::new).collect(),
     }
 }
 
@@ -205,6 +230,9 @@ struct Delivered<'a> {
 }
 
 #[derive(Serialize)]
+struct TakenOver {}
+
+#[derive(Serialize)]
 struct MembersBody<'a> {
     epoch: u64,
     leader: Shown<'a>,
@@ -251,6 +279,23 @@ struct StatusBody<'a> {
     leader: Option<Shown<'a>>,
     epoch: u64,
     members: usize,
+    confirmed: u64,
+    unconfirmed: usize,
+    quorum: bool,
+    missing: Vec<&'a str>,
+    mesh: Vec<RowBody<'a>>,
+}
+
+#[derive(Serialize)]
+struct RowBody<'a> {
+    name: Shown<'a>,
+    linked: &'a [bool],
+}
+
+impl<'a> RowBody<'a> {
+    fn new(Row { name, linked }: &'a Row) -> Self {
+        Self { name: Shown(name), linked }
+    }
 }
 
 #[derive(Serialize)]

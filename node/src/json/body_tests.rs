@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::{ByeReason, LeftReason, Name, PeerId, Timestamp, Via};
+use node::{ByeReason, Entry, Index, LeftReason, Line, Name, Page, PeerId, Timestamp, Via};
 use serde_json::{Value, json};
 
 use super::*;
@@ -15,6 +15,10 @@ fn id() -> PeerId {
 
 fn message_id() -> MessageId {
     format!("{ID}:7").parse().unwrap()
+}
+
+fn index(number: u64) -> Index {
+    Index::new(number).unwrap()
 }
 
 fn name(name: &str) -> Name {
@@ -104,12 +108,77 @@ fn what_is_said_is_told_as_it_was_said() {
 #[test]
 fn what_is_lost_is_an_error_and_what_is_for_programs_is_not_told() {
     for (lost, code) in [(Event::Skipped { lines: 3 }, "skipped"), (Event::Lagged { events: 3 }, "lagged")] {
-        let (kind, body) = fields(&event(&lost, 0).unwrap());
+        assert_eq!(event(&lost, 0), None);
+        let (kind, body) = fields(&complaint(&lost).unwrap());
         assert_eq!((kind.as_str(), &body["code"], &body["ref"]), ("error", &json!(code), &Value::Null));
         assert!(body["message"].as_str().unwrap().starts_with("3 "));
     }
-    assert_eq!(event(&Event::Bye(ByeReason::Left), 0), None);
-    assert_eq!(event(&Event::Cast { from: id(), bytes: "x".into() }, 0), None);
+    for quiet in [Event::Bye(ByeReason::Left), Event::Cast { from: id(), bytes: "x".into() }] {
+        assert_eq!((event(&quiet, 0), complaint(&quiet)), (None, None));
+    }
+}
+
+#[test]
+fn what_was_said_before_one_joined_says_so() {
+    let (from, text) = (name("bob"), "Hi".into());
+    let message = Message { id: message_id(), from, from_id: id(), text, sent_at: at(), earlier: true };
+    let mut said = json!({ "id": format!("{ID}:7"), "from": "bob", "from_id": ID, "text": "Hi", "sent_at": AT });
+    said["earlier"] = json!(true);
+    is(&Event::Message(message), "message", said);
+}
+
+#[test]
+fn a_place_is_given_and_taken_back() {
+    let index = index(812);
+    let message = format!("{ID}:7");
+    is(&Event::Confirmed { id: message_id(), index }, "confirmed", json!({ "id": message, "index": 812 }));
+    is(&Event::Unconfirmed { id: message_id(), was: index }, "unconfirmed", json!({ "id": message, "was": 812 }));
+    let entry = Entry { index, id: message_id(), from: id(), kind: 7, bytes: vec![0, 0x1f, 0xff].into() };
+    let body = json!({ "id": message, "index": 812, "from_id": ID, "kind": 7, "bytes": "001fff" });
+    is(&Event::Entry(entry), "entry", body);
+}
+
+#[test]
+fn who_is_missing_is_told_with_the_quorum() {
+    let missing = vec![name("alice"), name("bob")];
+    is(&Event::Quorum { held: false, missing }, "quorum", json!({ "held": false, "missing": ["alice", "bob"] }));
+    is(&Event::Quorum { held: true, missing: Vec::new() }, "quorum", json!({ "held": true, "missing": [] }));
+}
+
+#[test]
+fn a_disk_in_trouble_is_an_event_and_an_error() {
+    let full = Event::Disk { trouble: Some("no space left".into()) };
+    is(&full, "disk", json!({ "fit": false, "trouble": "no space left" }));
+    let (kind, body) = fields(&complaint(&full).unwrap());
+    assert_eq!(
+        (kind.as_str(), body),
+        ("error", json!({ "ref": null, "code": "disk_failed", "message": "no space left" }))
+    );
+    let again = Event::Disk { trouble: None };
+    is(&again, "disk", json!({ "fit": true, "trouble": null }));
+    assert_eq!(complaint(&again), None);
+}
+
+#[test]
+fn an_alarm_is_an_error() {
+    let alarm = Event::Alarm("bob has another history".into());
+    let (kind, body) = fields(&complaint(&alarm).unwrap());
+    assert_eq!((kind.as_str(), &body["code"]), ("error", &json!("history_diverged")));
+    assert_eq!(event(&alarm, 0), None);
+}
+
+#[test]
+fn a_page_has_null_for_the_place_of_what_is_not_confirmed() {
+    let line = |index| {
+        let (from, text) = (name("bob"), "Hi".into());
+        Line { index, message: Message { id: message_id(), from, from_id: id(), text, sent_at: at(), earlier: false } }
+    };
+    let lines = vec![line(Some(index(812))), line(None)];
+    let shown = |index: Value| json!({ "index": index, "id": format!("{ID}:7"), "from": "bob", "from_id": ID, "text": "Hi", "sent_at": AT });
+    assert_eq!(
+        erased::Body::value(&history::page(&Page { lines, more: true })),
+        json!({ "entries": [shown(json!(812)), shown(Value::Null)], "more": true })
+    );
 }
 
 #[test]
@@ -138,7 +207,7 @@ fn a_status_has_every_link_and_null_for_what_is_not_measured() {
     let links = vec![link(None, Some(Duration::from_micros(212))), link(None, None), link(Some(name("eve")), None)];
     let stands = Status {
         links,
-        mesh: Vec::new(),
+        mesh: vec![Row { name: name("carol"), linked: vec![false, true] }],
         leader: None,
         epoch: 4,
         members: 3,
@@ -155,7 +224,10 @@ fn a_status_has_every_link_and_null_for_what_is_not_measured() {
     ];
     assert_eq!(
         erased::Body::value(&status(&stands)),
-        json!({ "links": links, "leader": null, "epoch": 4, "members": 3 })
+        json!({
+            "links": links, "leader": null, "epoch": 4, "members": 3, "confirmed": 7, "unconfirmed": 2, "quorum": false,
+            "missing": ["dave"], "mesh": [{ "name": "carol", "linked": [false, true] }]
+        })
     );
 }
 

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use node::{HistoryQuery, Index};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+
+use crate::pages::{MOST_LINES, USUAL_LINES};
 
 /// The `ref` of a command, as it was written: it comes back with the answer, digit by digit.
 pub(crate) type Reference = Option<Box<RawValue>>;
@@ -38,6 +41,13 @@ pub(crate) enum Action {
     Leader,
     /// Asks how this member stands.
     Status,
+    /// Asks for lines of the history.
+    Lines(HistoryQuery),
+    /// Goes on without voters that cannot be reached.
+    Takeover {
+        /// Their names.
+        lost: Vec<String>,
+    },
     /// Leaves the group.
     Leave,
 }
@@ -76,9 +86,31 @@ fn action(fields: &Fields) -> Result<Action, String> {
         "members" => Ok(Action::Members),
         "leader" => Ok(Action::Leader),
         "status" => Ok(Action::Status),
+        "history" => history(fields).map(Action::Lines),
+        "search" => Ok(Action::Lines(HistoryQuery::Search(field(fields, "words")?, last(fields)?))),
+        "takeover" => Ok(Action::Takeover { lost: field(fields, "lost")? }),
         "leave" => Ok(Action::Leave),
-        _ => Err(format!("there is no command {named:?}: say, msg, members, leader, status and leave are known")),
+        _ => Err(format!(
+            "there is no command {named:?}: say, msg, members, leader, history, search, takeover, status and leave are known"
+        )),
     }
+}
+
+fn history(fields: &Fields) -> Result<HistoryQuery, String> {
+    match (fields.contains_key("last"), fields.contains_key("from")) {
+        (true, true) => Err("the fields \"last\" and \"from\" exclude each other".into()),
+        (_, false) => Ok(HistoryQuery::Last(last(fields)?)),
+        (false, true) => {
+            let from = Index::new(field(fields, "from")?).ok_or("the first place in the field \"from\" is 1")?;
+            Ok(HistoryQuery::From(from, MOST_LINES))
+        }
+    }
+}
+
+/// How many lines are wanted: more than [`MOST_LINES`] are never given.
+fn last(fields: &Fields) -> Result<usize, String> {
+    let wanted = fields.contains_key("last").then(|| field::<u64>(fields, "last")).transpose()?;
+    Ok(wanted.map_or(USUAL_LINES, |wanted| usize::try_from(wanted).unwrap_or(usize::MAX).min(MOST_LINES)))
 }
 
 fn field<T: DeserializeOwned>(fields: &Fields, name: &str) -> Result<T, String> {
@@ -106,6 +138,13 @@ mod tests {
             (r#"{"do":"leader"}"#, Action::Leader),
             (r#"{"do":"status"}"#, Action::Status),
             (r#"{"do":"leave"}"#, Action::Leave),
+            (r#"{"do":"history"}"#, Action::Lines(HistoryQuery::Last(20))),
+            (r#"{"do":"history","last":3}"#, Action::Lines(HistoryQuery::Last(3))),
+            (r#"{"do":"history","last":18446744073709551615}"#, Action::Lines(HistoryQuery::Last(10_000))),
+            (r#"{"do":"history","from":7}"#, Action::Lines(HistoryQuery::From(Index::new(7).unwrap(), 10_000))),
+            (r#"{"do":"search","words":"a b"}"#, Action::Lines(HistoryQuery::Search("a b".into(), 20))),
+            (r#"{"do":"search","words":"","last":1}"#, Action::Lines(HistoryQuery::Search(String::new(), 1))),
+            (r#"{"do":"takeover","lost":["bob"]}"#, Action::Takeover { lost: vec!["bob".into()] }),
         ] {
             assert_eq!(parse(line).unwrap().action, action, "{line}");
         }
@@ -138,6 +177,14 @@ mod tests {
             (r#"{"ref":7,"do":"say","text":null}"#, "\"text\""),
             (r#"{"ref":7,"do":"say","text":"\ud800"}"#, "\"text\""),
             (r#"{"ref":7,"do":"msg","text":"Hi"}"#, "\"to\""),
+            (r#"{"ref":7,"do":"history","last":-1}"#, "\"last\""),
+            (r#"{"ref":7,"do":"history","last":null}"#, "\"last\""),
+            (r#"{"ref":7,"do":"history","from":0}"#, "\"from\""),
+            (r#"{"ref":7,"do":"history","from":1,"last":1}"#, "exclude"),
+            (r#"{"ref":7,"do":"search"}"#, "\"words\""),
+            (r#"{"ref":7,"do":"search","words":"a","last":"all"}"#, "\"last\""),
+            (r#"{"ref":7,"do":"takeover"}"#, "\"lost\""),
+            (r#"{"ref":7,"do":"takeover","lost":"bob"}"#, "\"lost\""),
         ] {
             let refused = parse(line).unwrap_err();
             assert!(refused.message.contains(says), "{line}: {}", refused.message);

@@ -2,17 +2,19 @@
 
 mod body;
 mod command;
+mod history;
 mod line;
 
 use futures::{StreamExt as _, stream};
 use node::text::TextError;
-use node::{Event, MsgError, Node, RequestError, SayError};
+use node::{Event, HistoryError, HistoryQuery, MsgError, Node, RequestError, SayError, TakeoverError};
 use serde::Serialize;
 
 use crate::exit::Failure;
 use crate::input::{self, Input, MAX_LINE_BYTES};
 use crate::options::Options;
 use crate::output::Output;
+use crate::pages::{self, MAX_BEFORE_PAGE_BYTES};
 use crate::session::{self, Beside, Departure, Face};
 use crate::signals::Signals;
 use command::{Action, Command, Reference};
@@ -50,6 +52,9 @@ impl Face for Json {
             self.epoch = self.epoch.max(leader.epoch);
         }
         if let Some(line) = body::event(&event, self.epoch) {
+            self.lines.0.line(&line);
+        }
+        if let Some(line) = body::complaint(&event) {
             self.lines.0.line(&line);
         }
     }
@@ -105,8 +110,15 @@ impl Json {
                 Ok(status) => lines.reply(&reference, body::status(&status)),
                 Err(ended) => lines.error(&reference, "left", &ended),
             },
+            Action::Takeover { lost } => match node.takeover(lost).await {
+                Ok(()) => lines.reply(&reference, body::taken_over()),
+                Err(error) => lines.error(&reference, error.code(), &error),
+            },
             Action::Leave => return Some(Departure::Asked),
-            Action::Msg { .. } | Action::Members if !beside.has_room() => {
+            Action::Lines(_) if lines.0.waiting() > MAX_BEFORE_PAGE_BYTES => {
+                lines.error(&reference, "busy", &"what was printed is not read yet: read it, then ask again");
+            }
+            Action::Msg { .. } | Action::Members | Action::Lines(_) if !beside.has_room() => {
                 let message = format!("{} commands wait for their answers: wait for some of them", Beside::MAX_OPEN);
                 lines.error(&reference, "busy", &message);
             }
@@ -119,6 +131,16 @@ impl Json {
             Action::Members => beside.open(async move {
                 match node.members().await {
                     Ok(members) => lines.reply(&reference, body::members(&members)),
+                    Err(error) => lines.error(&reference, error.code(), &error),
+                }
+            }),
+            Action::Lines(query) => beside.open(async move {
+                let reads_on = matches!(query, HistoryQuery::From(..));
+                match node.history(query).await {
+                    Ok(page) => {
+                        let page = if reads_on { pages::keep_first(page) } else { pages::keep_last(page) };
+                        lines.reply(&reference, history::page(&page));
+                    }
                     Err(error) => lines.error(&reference, error.code(), &error),
                 }
             }),
@@ -170,6 +192,27 @@ impl Code for MsgError {
         match self {
             Self::UnknownMember(_) => "unknown_member",
             Self::Text(error) => error.code(),
+            Self::Ended(_) => "left",
+        }
+    }
+}
+
+impl Code for HistoryError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Words(_) => "no_words",
+            Self::Disk(_) => "disk_failed",
+            Self::Ended(_) => "left",
+        }
+    }
+}
+
+impl Code for TakeoverError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Held => "quorum_held",
+            Self::NotLeader(_) => "not_leader",
+            Self::Others(_) => "wrong_lost",
             Self::Ended(_) => "left",
         }
     }
