@@ -272,7 +272,10 @@ mod tests {
     #[test]
     fn a_place_is_three_numbers() {
         let place = |arguments: &[&str]| Place::of(arguments.iter().map(ToString::to_string));
-        assert_eq!(place(&["1", "5", "9000"]), Ok(Place { id: 1, count: 5, base_port: 9000 }));
+        let expected =
+            |data_dir: Option<&str>| Place { id: 1, count: 5, base_port: 9000, data_dir: data_dir.map(Into::into) };
+        assert_eq!(place(&["1", "5", "9000"]), Ok(expected(None)));
+        assert_eq!(place(&["1", "5", "9000", "/x"]), Ok(expected(Some("/x"))));
         assert!(place(&["5", "5", "9000"]).is_err() && place(&["1", "5"]).is_err() && place(&["a", "5", "1"]).is_err());
     }
 }
