@@ -202,6 +202,7 @@ impl Code for HistoryError {
         match self {
             Self::Words(_) => "no_words",
             Self::Disk(_) => "disk_failed",
+            Self::Gone(_) => "gone",
             Self::Ended(_) => "left",
         }
     }
