@@ -18,7 +18,7 @@ pub(super) fn last(page: &Page) -> String {
 /// The answer to `@search`.
 pub(super) fn found(page: &Page) -> String {
     if page.lines.is_empty() {
-        return "no line has all these words".into();
+        return "no confirmed line has all these words".into();
     }
     let more = if page.more { "the last of them:\n" } else { "" };
     format!("{more}{}", table(&page.lines))
@@ -71,6 +71,6 @@ mod tests {
         let page = Page { lines: vec![line(Some(9), "Hi")], more: true };
         assert!(last(&page).starts_with("earlier lines") && found(&page).starts_with("the last of them"));
         assert_eq!(last(&Page::default()), "nothing has been said");
-        assert_eq!(found(&Page::default()), "no line has all these words");
+        assert_eq!(found(&Page::default()), "no confirmed line has all these words");
     }
 }

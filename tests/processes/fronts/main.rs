@@ -2,6 +2,7 @@
 
 mod arguments;
 mod console;
+mod history;
 mod script;
 mod streams;
 mod terminal;

@@ -1,7 +1,11 @@
-//! What members see when nobody fails: they join, talk, ask and leave.
+//! What members see when nobody fails: they join, talk, ask and leave. And what of the history is left when somebody does.
 
 mod asking;
+mod confirming;
+mod data_dir;
 mod joining;
 mod leaving;
 mod meeting;
+mod places;
+mod taking_over;
 mod talking;
