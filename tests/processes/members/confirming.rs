@@ -111,7 +111,6 @@ fn lines_are_found_by_their_words() {
 }
 
 #[test]
-#[ignore = "a member without a data directory finds every line that has none of no words"]
 fn a_search_for_no_word_is_refused() {
     let mesh = Cluster::of(["alice"]);
     let refused = mesh.peer("alice").ask(json!({"do": "search", "words": " *- "}));

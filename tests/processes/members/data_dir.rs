@@ -12,7 +12,6 @@ use crate::places::{history, place_of, until_voters};
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 
 #[test]
-#[ignore = "the data directory is not served yet"]
 fn all_are_killed_at_once_and_come_back_with_all_that_was_confirmed() {
     let home = Home::new();
     let mut mesh = Cluster::empty();
@@ -58,7 +57,6 @@ fn all_are_killed_at_once_and_come_back_with_all_that_was_confirmed() {
 }
 
 #[test]
-#[ignore = "the data directory is not served yet"]
 fn lines_that_were_not_confirmed_are_confirmed_after_a_restart() {
     let home = Home::new();
     let mut mesh = Cluster::empty();
@@ -83,7 +81,6 @@ fn lines_that_were_not_confirmed_are_confirmed_after_a_restart() {
 }
 
 #[test]
-#[ignore = "the data directory is not served yet"]
 fn a_directory_in_use_ends_with_6() {
     let home = Home::new();
     let launch = |group: &str| Launch::new("alice", group).with("--data-dir", home.of("alice").display());
@@ -96,7 +93,6 @@ fn a_directory_in_use_ends_with_6() {
 }
 
 #[test]
-#[ignore = "the data directory is not served yet"]
 fn what_is_no_directory_or_cannot_be_written_ends_with_6() {
     let home = Home::new();
     let file = home.of("file");
