@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::clock::now_ns;
 use super::contract::{Go, Kind};
 use super::fleet::{Fleet, Side};
@@ -54,12 +56,14 @@ struct Confirmed {
     /// From appended to confirmed, in microseconds.
     p50: f64,
     p99: f64,
+    most: f64,
 }
 
 /// Every row.
 pub(crate) fn rows(options: &Options) -> Vec<Row> {
     let mut rows = on_disk(options);
     rows.extend(in_memory(options));
+    rows.push(leader_killed(options));
     rows
 }
 
@@ -117,20 +121,45 @@ fn in_memory(options: &Options) -> Vec<Row> {
     vec![rate, p50, p99, catch_up]
 }
 
+/// The longest that an entry waits to be confirmed when the leader is killed, while another member appends one after the other.
+fn leader_killed(options: &Options) -> Row {
+    let mut row = Row::new("leader killed, the longest wait for a confirmation: ms", "");
+    for _ in 0..options.runs {
+        let mut fleet = Fleet::start(Side::Ours);
+        thread::sleep(SETTLED);
+        let phase = order(&mut fleet, 1, 15_000, 1);
+        thread::sleep(Duration::from_millis(300));
+        fleet.signal(0, Signal::KILL);
+        row.ours.push(confirmed(&fleet, 1, phase, 15_000).most / 1e3);
+    }
+    row
+}
+
 /// The first member appends.
 fn append(fleet: &mut Fleet, n: u32, window: u32) -> Confirmed {
+    let phase = order(fleet, 0, n, window);
+    confirmed(fleet, 0, phase, n)
+}
+
+fn order(fleet: &mut Fleet, id: u16, n: u32, window: u32) -> u32 {
     let phase = fleet.next_phase();
-    fleet.order(0, Go { phase, kind: Kind::Append, n, size: SIZE, rate: window, senders: 0 });
-    let (began, ended) = fleet.await_long("to append all of a phase", PATIENCE, 0, |report| match report {
+    fleet.order(id, Go { phase, kind: Kind::Append, n, size: SIZE, rate: window, senders: 0 });
+    phase
+}
+
+/// Waits until a member has appended all of a phase.
+fn confirmed(fleet: &Fleet, id: u16, phase: u32, n: u32) -> Confirmed {
+    let (began, ended) = fleet.await_long("to append all of a phase", PATIENCE, id, |report| match report {
         Report::Sent { phase: of, began, ended } if *of == phase => Some((*began, *ended)),
         _ => None,
     });
-    let (p50, p99) = fleet.await_long("to say how long it took", PATIENCE, 0, |report| match report {
-        Report::Latency { phase: of, p50, p99, .. } if *of == phase => Some((*p50, *p99)),
+    let us = |ns: u64| ns as f64 / 1e3;
+    let (p50, p99, most) = fleet.await_long("to say how long it took", PATIENCE, id, |report| match report {
+        Report::Latency { phase: of, p50, p99, most, .. } if *of == phase => Some((us(*p50), us(*p99), us(*most))),
         _ => None,
     });
     let seconds = ended.saturating_sub(began).max(1) as f64 / 1e9;
-    Confirmed { rate: f64::from(n) / seconds, p50: p50 as f64 / 1e3, p99: p99 as f64 / 1e3 }
+    Confirmed { rate: f64::from(n) / seconds, p50, p99, most }
 }
 
 /// When so much is confirmed at a member.
