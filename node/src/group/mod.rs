@@ -199,6 +199,7 @@ impl Group {
         let config = election::Config { heartbeat, timeout, ..election::Config::default() };
         let [said, private] = sessions.map(Session::new);
         let log = LogConfig { heartbeat, ..LogConfig::default() };
+        let kept: Vec<_> = disk.iter().flat_map(|disk| &disk.pool).map(|say| say.id).collect();
         let (history, confirmed) = restored::history((me.id, said), log, disk, seed, now.instant);
         let mut group = Self {
             bully: Bully::new(me.id, config, now.instant),
@@ -227,6 +228,10 @@ impl Group {
             random: SmallRng::seed_from_u64(seed),
             outputs: VecDeque::new(),
         };
+        // What was confirmed in the same moment as the process ended was not forgotten.
+        let applied = group.history.log().applied();
+        let stale = kept.into_iter().filter(|id| id.number < applied.next(id.session));
+        group.outputs.extend(stale.map(Output::Forget));
         if seeds.is_empty() {
             group.found(now);
         }
