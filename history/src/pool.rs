@@ -153,6 +153,9 @@ impl<P: Copy + Ord + Debug> Pool<P> {
                 continue;
             }
             let lane = Lane::starting_at(range.hi, range.lamport);
+            if self.is_confirmed && self.lanes.get(range.session).is_some_and(|lane| lane.lo() < range.hi) {
+                self.confirmed_below(range.session, range.hi, range.lamport, now);
+            }
             if self.lanes.get(range.session).is_none() && self.admit(range.session, lane, now) {
                 self.lamport = self.lamport.max(range.lamport);
                 self.pulls.forget(range.session);

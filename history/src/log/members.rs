@@ -1,6 +1,6 @@
 //! Who there is, who can be reached, and for how long that has been so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::entry::Peer;
@@ -30,9 +30,10 @@ impl<P: Peer> Members<P> {
         Self { ranked: Vec::new(), reachable: BTreeMap::new(), lost: BTreeMap::new() }
     }
 
-    pub(super) fn rank(&mut self, ranked: &[P]) {
+    /// A voter that is no member any more is remembered for what became of it until it is no voter either.
+    pub(super) fn rank(&mut self, ranked: &[P], voters: &BTreeSet<P>) {
         self.ranked = ranked.to_vec();
-        self.lost.retain(|peer, _| ranked.contains(peer));
+        self.lost.retain(|peer, _| ranked.contains(peer) || voters.contains(peer));
     }
 
     pub(super) fn reach(&mut self, peer: P, now: Instant) {

@@ -285,7 +285,8 @@ impl<P: Peer> Log<P> {
     /// The members, the highest-ranked first, this peer among them.
     pub fn handle_members(&mut self, ranked: &[P], now: Instant) {
         self.step(now, |log| {
-            log.members.rank(ranked);
+            let voters = log.live_voters();
+            log.members.rank(ranked, &voters);
             log.voters_changed = true;
         });
     }

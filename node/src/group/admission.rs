@@ -251,6 +251,8 @@ impl Group {
         // Two groups that met on the way may have had two of this name.
         self.name = entry.name.clone();
         self.history.adopt(baseline, now.instant);
+        // What it shows only because of that is among the earlier lines.
+        self.drain(now);
         self.become_member(now);
         self.confirmed.adopt(decided, recent);
         self.replace_roster_quietly(roster, &absent, now);
@@ -390,8 +392,7 @@ impl Group {
         }
         if let Some(roster) = self.roster.clone() {
             let to = welcomes.into_iter().filter(|peer| self.reachable.contains_key(peer)).collect();
-            let log = self.history.log();
-            let (decided, recent) = ((log.regime(), log.decided()), self.confirmed.recent());
+            let (decided, recent) = (self.known_decided(), self.confirmed.recent());
             let baseline = self.history.pool().baseline();
             let welcome = Welcome { roster, absent: self.presence.absent(), baseline, decided, recent };
             self.outputs.push_back(Output::Send(to, Message::Welcome(welcome).into()));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Regime, Say};
+use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, MessageId, Regime, Say};
 use tracing::{error, warn};
 use transport::{PeerId, Unreachable};
 
@@ -48,6 +48,8 @@ pub(super) struct Confirmed {
     quorum: bool,
     /// How the members and the voters are, or were, called.
     names: BTreeMap<PeerId, Name>,
+    /// Lines that were shown as earlier ones and have no place yet, as far as the owner was told.
+    waiting: BTreeSet<MessageId>,
     /// Whether the log lets this member go.
     pub(super) left: bool,
 }
@@ -64,6 +66,7 @@ impl Confirmed {
             unseen: None,
             quorum: true,
             names: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             left: false,
         };
         recent.into_iter().for_each(|(index, say)| confirmed.remember(index, say));
@@ -96,26 +99,22 @@ impl Confirmed {
         }
     }
 
-    fn forget(&mut self, index: Index) {
-        while let Some((last, say)) = self.recent.back().filter(|(last, _)| *last >= index) {
-            debug_assert!(*last >= index);
+    /// Forgets the places from this one on. Which lines a newcomer was told are confirmed there, the last ones first.
+    fn forget(&mut self, index: Index) -> Vec<(Index, MessageId)> {
+        let mut told = Vec::new();
+        while self.recent.back().is_some_and(|(last, _)| *last >= index) {
+            let Some((last, say)) = self.recent.pop_back() else { break };
             self.recent_bytes -= say.body.len();
-            self.recent.pop_back();
+            told.push((last, say.id));
         }
         self.told_below = self.told_below.min(index.number() - 1);
+        told
     }
 
     /// Whether the line at this place is shown as an earlier one, if at all. What this newcomer was to learn may have given
     /// way to the log of a greater regime before it was here.
-    fn was_told(&mut self, index: Index, regime: Option<Regime<PeerId>>) -> bool {
-        if index.number() > self.told_below {
-            return false;
-        }
-        if regime == self.told_in {
-            return true;
-        }
-        self.forget(index);
-        false
+    fn was_told(&self, index: Index, regime: Option<Regime<PeerId>>) -> bool {
+        index.number() <= self.told_below && regime == self.told_in
     }
 }
 
@@ -123,6 +122,12 @@ impl Group {
     /// How many places of the history are confirmed, as far as this peer knows.
     pub fn confirmed(&self) -> u64 {
         self.history.log().decided()
+    }
+
+    /// How many places are confirmed by what was learnt, or by what this peer was told when it joined.
+    pub(super) fn known_decided(&self) -> (Option<Regime<PeerId>>, u64) {
+        let (log, confirmed) = (self.history.log(), &self.confirmed);
+        (log.regime(), log.decided()).max((confirmed.told_in, confirmed.told_below))
     }
 
     /// How many lines wait to be confirmed here.
@@ -240,11 +245,16 @@ impl Group {
 
     /// What was said before this peer was a member, or before it ended the last time.
     pub(super) fn tell_earlier(&mut self) {
-        for (index, say) in self.confirmed.recent() {
+        let recent = self.confirmed.recent();
+        let placed: BTreeSet<_> = recent.iter().map(|(_, say)| say.id).collect();
+        for (index, say) in recent {
             self.tell_line(&say, true);
             self.tell(Event::Confirmed { id: say.id, index });
         }
-        for say in self.history.pool().lines().cloned().collect::<Vec<_>>() {
+        // What was kept may have been confirmed since, which its log shows in a moment.
+        let waiting = self.history.pool().lines().filter(|say| !placed.contains(&say.id));
+        for say in waiting.cloned().collect::<Vec<_>>() {
+            self.confirmed.waiting.insert(say.id);
             self.tell_line(&say, true);
         }
     }
@@ -274,6 +284,7 @@ impl Group {
                 }
             }
             LogEvent::Undecided { index, entry } => {
+                Index::new(index.number() + 1).into_iter().for_each(|after| self.lose_places(after));
                 self.confirmed.forget(index);
                 if let Entry::Line(say) = &*entry {
                     self.tell(Event::Unconfirmed { id: say.id, was: index });
@@ -313,10 +324,23 @@ impl Group {
             return;
         }
         let was_told = self.confirmed.was_told(index, self.history.log().regime());
+        if !was_told {
+            self.lose_places(index);
+        }
         self.confirmed.remember(index, say.clone());
+        let waited = self.confirmed.waiting.remove(&say.id);
         if !was_told {
             unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
+        }
+        if !was_told || waited {
             self.tell(Event::Confirmed { id: say.id, index });
+        }
+    }
+
+    /// The places from this one on that a newcomer was told of are not what it learns.
+    fn lose_places(&mut self, from: Index) {
+        for (was, id) in self.confirmed.forget(from) {
+            self.tell(Event::Unconfirmed { id, was });
         }
     }
 
@@ -404,8 +428,6 @@ pub(crate) fn own_entry(index: Index, say: &Say) -> Option<event::Entry> {
 
 #[cfg(test)]
 mod tests {
-    use history::MessageId;
-
     use super::*;
 
     fn said(place: u64) -> (Index, Say) {
@@ -446,6 +468,7 @@ mod tests {
         let index = |place| Index::new(place).unwrap();
         assert!(confirmed.was_told(index(3), regime(1)));
         assert!(!confirmed.was_told(index(3), regime(2)));
-        assert_eq!((confirmed.recent().len(), confirmed.told_below), (2, 2));
+        assert_eq!(confirmed.forget(index(8)).iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), [9, 8]);
+        assert_eq!((confirmed.recent().len(), confirmed.told_below), (7, 7));
     }
 }

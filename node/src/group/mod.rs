@@ -202,6 +202,7 @@ impl Group {
         let log = LogConfig { heartbeat, ..LogConfig::default() };
         let bully = restored::bully(me.id, config, disk.as_ref(), now.instant);
         let returns = disk.as_ref().is_some_and(|disk| disk.log.regime.is_some());
+        let kept: Vec<_> = disk.iter().flat_map(|disk| &disk.pool).map(|say| say.id).collect();
         let (history, confirmed) = restored::history((me.id, said), log, disk, seed, now.instant);
         let mut group = Self {
             bully,
@@ -230,6 +231,10 @@ impl Group {
             random: SmallRng::seed_from_u64(seed),
             outputs: VecDeque::new(),
         };
+        // What was confirmed in the same moment as the process ended was not forgotten.
+        let applied = group.history.log().applied();
+        let stale = kept.into_iter().filter(|id| id.number < applied.next(id.session));
+        group.outputs.extend(stale.map(Output::Forget));
         if seeds.is_empty() {
             group.found(now);
         }

@@ -25,6 +25,14 @@ impl Outgoing {
         self.0.to_frame()
     }
 
+    /// The log's message that it carries, if it is one.
+    pub fn log(&self) -> Option<&history::LogMessage<transport::PeerId>> {
+        match &*self.0 {
+            Message::Log(message) => Some(message),
+            _ => None,
+        }
+    }
+
     /// What sort of message it is, in a word: to count them, and for traces.
     pub fn kind(&self) -> &'static str {
         self.0.kind()

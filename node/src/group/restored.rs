@@ -48,6 +48,8 @@ pub(super) fn history(
     let config = LogConfig { keep_entries: KEPT_WITH_DISK, has_store: true, ..config };
     let mut history = History::restore((me, session), limits, config, log, seed, now);
     history.resume(pool, now);
+    // All of that was shown before, or is shown as earlier lines.
+    while history.poll_event().is_some() {}
     let confirmed = Confirmed::new(true, (history.log().regime(), history.log().decided()), recent);
     (history, confirmed)
 }

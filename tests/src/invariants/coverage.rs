@@ -21,6 +21,14 @@ pub struct Coverage {
     pub renames: u64,
     /// A line came again, and was ignored.
     pub duplicates: u64,
+    /// Half of the voters went on without the other half.
+    pub tie_broken: u64,
+    /// A sync took entries away.
+    pub truncations: u64,
+    /// A log was established in which a configuration was undecided.
+    pub two_configurations: u64,
+    /// A member left a lesser regime for a greater.
+    pub switches: u64,
 }
 
 impl Coverage {
@@ -44,7 +52,8 @@ impl Coverage {
     ///
     /// What did not.
     pub fn check(&self) -> Verdict {
-        let Self { relayed, merges, yields, suspicions, renames, duplicates } = *self;
+        let Self { relayed, merges, yields, suspicions, renames, duplicates, .. } = *self;
+        let Self { tie_broken, truncations, two_configurations, switches, .. } = *self;
         let all = [
             ("relayed frame", relayed),
             ("merge of two groups", merges),
@@ -52,6 +61,10 @@ impl Coverage {
             ("self-suspicion", suspicions),
             ("rename", renames),
             ("ignored duplicate", duplicates),
+            ("tie-broken shrink", tie_broken),
+            ("truncating sync", truncations),
+            ("establishment in two configurations", two_configurations),
+            ("switch of regimes", switches),
         ];
         match all.iter().find(|(_, count)| *count == 0) {
             Some((what, _)) => Err(format!("not one {what} happened in the whole suite: {self:?}")),
@@ -68,6 +81,10 @@ impl AddAssign for Coverage {
         self.suspicions += other.suspicions;
         self.renames += other.renames;
         self.duplicates += other.duplicates;
+        self.tie_broken += other.tie_broken;
+        self.truncations += other.truncations;
+        self.two_configurations += other.two_configurations;
+        self.switches += other.switches;
     }
 }
 
@@ -77,7 +94,18 @@ mod tests {
 
     #[test]
     fn what_never_happened_is_seen() {
-        let all = Coverage { relayed: 1, merges: 1, yields: 1, suspicions: 1, renames: 1, duplicates: 1 };
+        let all = Coverage {
+            relayed: 1,
+            merges: 1,
+            yields: 1,
+            suspicions: 1,
+            renames: 1,
+            duplicates: 1,
+            tie_broken: 1,
+            truncations: 1,
+            two_configurations: 1,
+            switches: 1,
+        };
         all.check().unwrap();
         for lacking in [
             Coverage { relayed: 0, ..all },
@@ -86,6 +114,10 @@ mod tests {
             Coverage { suspicions: 0, ..all },
             Coverage { renames: 0, ..all },
             Coverage { duplicates: 0, ..all },
+            Coverage { tie_broken: 0, ..all },
+            Coverage { truncations: 0, ..all },
+            Coverage { two_configurations: 0, ..all },
+            Coverage { switches: 0, ..all },
         ] {
             assert!(lacking.check().is_err(), "{lacking:?}");
         }

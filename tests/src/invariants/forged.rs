@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use election::{Epoch, Rank};
-use history::Session;
+use history::{Ballot, Entry, Regime, RunningHash, Session};
 use node::MessageId;
 use transport::PeerId;
 use uuid::Uuid;
@@ -20,6 +20,19 @@ pub(super) fn peer(n: u128) -> PeerId {
 
 pub(super) fn epoch(counter: u64, leader: PeerId) -> Epoch<PeerId> {
     Epoch { counter, leader }
+}
+
+pub(super) fn regime(founder: u128) -> Regime<PeerId> {
+    Regime::founded(peer(founder))
+}
+
+/// Of the first regime.
+pub(super) fn ballot(round: u64, leader: u128) -> Ballot<PeerId> {
+    Ballot { regime: regime(1), round, peer: peer(leader) }
+}
+
+pub(super) fn hash(n: u16) -> RunningHash {
+    RunningHash::default().then(&Entry::<PeerId>::Note { tag: n, body: bytes::Bytes::new() })
 }
 
 pub(super) fn line(number: u64) -> MessageId {

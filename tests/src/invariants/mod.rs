@@ -5,10 +5,16 @@
 //!
 //! | | | file |
 //! | --- | --- | --- |
-//! | I1 to I5, I11, I12 | the log | with the history |
+//! | I1 | any two members agree on every place that both have decided | [`agreement`] |
+//! | I2 | what is promised, accepted and decided never goes back | [`advance`] |
+//! | I3 | one leader per ballot, and one log | [`ballots`] |
+//! | I4 | what was decided is in every log established later | [`kept`] |
+//! | I5 | nothing leaves before what it says is on disk | [`durable`] |
 //! | I6 | a line is shown at most once, each author's in the order said | [`owners`] |
+//! | | and is confirmed once, in the same order | [`once`] |
 //! | I8 | a line is shown at every unpaused member that could reach a holder for 3 s without a break | [`spread`] |
-//! | I9 | after the faults: one leader, the highest rank; a full mesh; one roster | [`convergence`] |
+//! | I9 | after the faults: one leader, the highest rank; a full mesh; one roster; one log | [`convergence`] |
+//! | I11 | at most one configuration is undecided | [`configs`] |
 //! | I13 | tables and queues stay within their bounds | [`bounds`] |
 //! | I14 | an uncontested election takes n - 1 messages | [`cost`] |
 //! | I15 | the seldom things happen in the suite | [`coverage`] |
@@ -21,15 +27,23 @@
 //! | | every request is answered within 5 s | [`requests`] |
 //! | | at rest little is sent, and nobody is busy with its timers | [`rest`] |
 
+pub mod advance;
+pub mod agreement;
+pub mod ballots;
 pub mod bounds;
+pub mod configs;
 pub mod convergence;
 pub mod cost;
 pub mod coverage;
+pub mod durable;
 pub mod epochs;
 pub mod equivalence;
 #[cfg(test)]
 mod forged;
+pub mod kept;
 pub mod leaders;
+pub mod logs;
+pub mod once;
 pub mod owners;
 pub mod privates;
 pub mod requests;
@@ -83,6 +97,10 @@ pub struct Invariants {
     pub requests: requests::Requests,
     /// Timers.
     pub rest: rest::Rest,
+    /// Logs.
+    pub logs: logs::Logs,
+    /// What owners were told is confirmed.
+    pub once: once::Once,
     /// What happened seldom.
     pub coverage: Coverage,
 }
@@ -97,9 +115,16 @@ impl Invariants {
     /// It has ended.
     pub fn ended(&mut self, run: u32) {
         self.owners.ended(run);
+        self.once.ended(run);
         self.privates.ended(run);
         self.requests.ended(run);
         self.spread.note_ended(run);
+    }
+
+    /// A process starts as a peer that was there before: it may lead in epochs that it led in.
+    pub fn starts_again(&mut self, id: PeerId) {
+        self.leaders.forget(id);
+        self.rosters.forget(id);
     }
 
     /// It is stopped, or goes on.
@@ -125,6 +150,7 @@ impl Invariants {
             self.rosters.note(run, version, &group.roster().collect::<Vec<_>>())?;
         }
         bounds::check(&group.sizes(), overlay.known())?;
+        self.logs.look(run, group.history().log(), &mut self.coverage)?;
         if group.is_member() {
             self.spread.note_member(run, now);
         }
@@ -145,6 +171,12 @@ impl Invariants {
                 }
                 if let Event::Skipped { lines } = event {
                     self.spread.note_skipped(run, *lines);
+                }
+                match event {
+                    Event::Confirmed { id, index } => self.once.note_confirmed(run, *id, *index)?,
+                    Event::Unconfirmed { id, was } => self.once.note_unconfirmed(run, *id, *was)?,
+                    Event::Alarm(what) => return Err(format!("an alarm: {what}")),
+                    _ => {}
                 }
                 self.coverage.note(event);
                 self.owners.hear(run, event)

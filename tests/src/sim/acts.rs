@@ -37,6 +37,10 @@ pub enum Act {
     Msg(Whom, Place),
     /// Its owner asks for the members.
     Ask(Whom),
+    /// Its disk does nothing for so long.
+    HangDisk(Whom, Duration),
+    /// Its owner says that whichever voters are missing are dead.
+    Takeover(Whom),
     /// A fault rule, which counts from that moment.
     Rule(Rule),
     /// All rules end.
@@ -109,6 +113,8 @@ impl World {
             | Act::JumpClock(whom, _)
             | Act::Say(whom, _)
             | Act::Msg(whom, _)
+            | Act::HangDisk(whom, _)
+            | Act::Takeover(whom)
             | Act::Ask(whom) => {
                 if let Some(place) = some(self, whom) {
                     self.perform_at(place, act);
@@ -129,6 +135,8 @@ impl World {
             Act::Say(_, bytes) => drop(self.say(place, *bytes)),
             Act::Msg(_, to) => drop(self.msg(place, *to)),
             Act::Ask(_) => self.ask(place),
+            Act::HangDisk(_, time) => self.hang_disk(place, *time),
+            Act::Takeover(_) => drop(self.takeover(place)),
             _ => {}
         }
     }

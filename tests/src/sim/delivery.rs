@@ -9,6 +9,7 @@ use super::Place;
 use super::link::{LinkId, Payload, links_kind, links_weight};
 use super::trace::Entry;
 use super::world::{Happening, World};
+use crate::invariants::durable;
 
 /// Link states longer than this travel as bulk.
 const PIECE: usize = 16 << 10;
@@ -103,6 +104,11 @@ impl World {
     /// A mind's message: over the link to its receiver if there is one, and otherwise as the overlay knows.
     pub(super) fn send(&mut self, place: Place, to: &[PeerId], outgoing: &node::group::Outgoing) {
         let (kind, class) = (outgoing.kind(), outgoing.class());
+        if let Some(message) = outgoing.log()
+            && let Some(disk) = self.peer(place).and_then(|peer| peer.disk.as_ref())
+        {
+            self.must(place, durable::check(&disk.log, message));
+        }
         let to = to.repeat(self.copies(kind));
         if to.is_empty() {
             return;

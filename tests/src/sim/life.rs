@@ -9,6 +9,7 @@ use transport::{Class, Farewell, Incarnation, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
 use super::acts::{Act, Identity, Start};
+use super::disk::Disk;
 use super::link::Payload;
 use super::mutation::Mutation;
 use super::peer::{Input, Peer, Registry, Target};
@@ -43,8 +44,9 @@ impl World {
         let number = u128::from(run) << 8;
         let me =
             PeerInfo { id, incarnation, name: name.to_string(), address: place.address(), priority: start.priority };
+        let disk = self.disk_for(id);
         let settings = Settings {
-            disk: None,
+            disk: disk.as_ref().map(Disk::restored),
             me: me.clone(),
             name,
             seeds: start.via.iter().map(|place| place.address()).collect(),
@@ -70,6 +72,7 @@ impl World {
             paused_at: None,
             held: Default::default(),
             wake_at: None,
+            disk,
             clock_ms: 0,
         };
         self.peers[place.index()] = Some(Box::new(peer));
@@ -131,8 +134,12 @@ impl World {
     }
 
     pub(super) fn end(&mut self, place: Place, told: bool) {
-        let Some(peer) = self.peers[place.index()].take() else { return };
+        let Some(mut peer) = self.peers[place.index()].take() else { return };
         self.invariants.ended(peer.run);
+        if let Some(disk) = &mut peer.disk {
+            disk.epoch = peer.group.newest_epoch();
+        }
+        self.put_away(peer.info.id, peer.disk.take());
         let lost = |input: &&Input| matches!(input, Input::Arrival(_, _, payload) if payload.is_links());
         self.links_under_way -= peer.held.iter().filter(lost).count();
         for id in peer.connections {
@@ -172,13 +179,14 @@ impl World {
         if via.is_empty() {
             via = (0..self.sites.len()).map(Place::at).filter(|other| *other != place).collect();
         }
-        // One that led would have to remember in which epochs, which takes a disk.
-        let kept = identity == Identity::Kept && !self.invariants.leaders.has_led(info.id);
+        let id = info.id;
+        // Without a disk, one that led would have to remember in which epochs.
+        let kept = identity == Identity::Kept && (self.has_disk(place) || !self.invariants.leaders.has_led(id));
         end(self, place);
         let start = Start { place, via, priority: info.priority, name: Some(name) };
         let what = if kept {
             let later = u64::from(!self.is_mutated(&Mutation::SameIncarnation));
-            Happening::Again(start, info.id, Incarnation(info.incarnation.0 + later))
+            Happening::Again(start, id, Incarnation(info.incarnation.0 + later))
         } else {
             Happening::Act(Act::Start(start))
         };
@@ -187,7 +195,10 @@ impl World {
 
     /// Starts a process as the same peer, in a later run.
     pub(super) fn start_again(&mut self, start: &Start, id: PeerId, incarnation: Incarnation) {
-        self.start_as(start, id, incarnation);
+        if self.peer(start.place).is_none() {
+            self.invariants.starts_again(id);
+            self.start_as(start, id, incarnation);
+        }
     }
 
     // A process's time.

@@ -21,6 +21,8 @@ pub enum Mutation {
     SameIncarnation,
     /// A process that was stopped does not notice it: its timers are looked at as if they were not late.
     Unsuspecting,
+    /// A process is told that its disk has what was only handed to it.
+    NoFsync,
 }
 
 impl World {

@@ -40,6 +40,20 @@ impl World {
         Some(id)
     }
 
+    /// Says that the voters which cannot be reached are dead. Whether the group goes on without them.
+    pub fn takeover(&mut self, place: Place) -> bool {
+        if self.speaker(place).is_none() {
+            return false;
+        }
+        self.act(format_args!("{place} is told to take over"));
+        let begun = self.command(place, |group, now| {
+            let missing: Vec<_> = group.missing_voters().iter().map(ToString::to_string).collect();
+            group.takeover(&missing, now).is_ok()
+        });
+        self.carry_out(place);
+        begun.unwrap_or(false)
+    }
+
     /// Asks for the members.
     pub fn ask(&mut self, place: Place) {
         let Some(run) = self.speaker(place) else { return };

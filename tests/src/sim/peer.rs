@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use history::{Entries, Read};
 use node::group::Group;
 use transport::overlay::Overlay;
 use transport::{Address, DialError, PeerId, PeerInfo};
 
+use super::disk::Disk;
 use super::link::{LinkId, Payload};
 
 /// What is dialled.
@@ -26,6 +28,12 @@ pub(super) enum Input {
     Dial(Target),
     /// What became of a dial: who answered, or what went wrong.
     Dialled(Target, Result<PeerId, DialError>),
+    /// What was written up to this ticket is on the disk.
+    Written(u64),
+    /// What was read.
+    Read(Read<PeerId>, Entries<PeerId>),
+    /// Whether the disk keeps up.
+    DiskFit(bool),
 }
 
 #[derive(Debug)]
@@ -45,6 +53,8 @@ pub(super) struct Peer {
     /// What has come while it was paused.
     pub(super) held: VecDeque<Input>,
     pub(super) wake_at: Option<Instant>,
+    /// What survives it, if it has one.
+    pub(super) disk: Option<Disk>,
     /// By how much its wall clock is wrong, in milliseconds.
     pub(super) clock_ms: i64,
 }

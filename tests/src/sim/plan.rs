@@ -19,6 +19,8 @@ const ALWAYS: Duration = Duration::from_secs(3600);
 pub struct Plan {
     /// How many places there are.
     pub places: usize,
+    /// The share of the peers that have disks.
+    pub disks: f64,
     /// What happens.
     pub steps: Vec<(Duration, Act)>,
 }
@@ -48,7 +50,8 @@ impl Plan {
             }
         }
         // One place is for a newcomer, when all is over.
-        Self { places: peers + 1, steps: dice.steps }
+        let disks = [0.0, 0.5, 1.0][dice.random.random_range(0..3)];
+        Self { places: peers + 1, disks, steps: dice.steps }
     }
 }
 
@@ -159,7 +162,15 @@ impl Dice {
                 let (a, b) = (self.anybody(), self.victim());
                 self.then(Act::Break(a, b));
             }
-            83..96 => self.network_fault(),
+            83..94 => self.network_fault(),
+            94..96 => {
+                let (victim, time) = (self.victim(), self.number(100..6000));
+                self.then(Act::HangDisk(victim, Duration::from_millis(time)));
+            }
+            96..98 => {
+                let victim = self.victim();
+                self.then(Act::Takeover(victim));
+            }
             _ => self.then(Act::Heal),
         }
     }
@@ -216,6 +227,7 @@ impl Dice {
 impl World {
     /// Plays a schedule to its end.
     pub fn play(&mut self, plan: &Plan) {
+        self.give_disks(plan.disks);
         while self.sites.len() < plan.places {
             self.place();
         }
@@ -233,6 +245,7 @@ impl World {
         self.heal();
         for place in self.running() {
             self.resume(place);
+            self.free_disk(place);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use node::group::{Group, Now, Output};
 use transport::{Event, PeerId};
 
+use super::disk::Job;
 use super::link::LinkId;
 use super::mutation::Mutation;
 use super::peer::{Input, Peer};
@@ -39,7 +40,16 @@ impl World {
             Input::Arrival(id, to, payload) => self.take_arrival(id, to, payload),
             Input::Dial(target) => self.dial_now(place, target),
             Input::Dialled(target, outcome) => self.dialled(place, target, outcome),
+            Input::Written(ticket) => self.hand(place, |group, now| group.handle_written(ticket, now)),
+            Input::Read(read, entries) => self.hand(place, |group, now| group.handle_read(read, entries, now)),
+            Input::DiskFit(fit) => self.hand(place, |group, now| group.handle_disk(fit, now)),
         }
+    }
+
+    /// Hands something to a mind.
+    fn hand(&mut self, place: Place, what: impl FnOnce(&mut Group, Now)) {
+        self.command(place, what);
+        self.carry_out(place);
     }
 
     pub(super) fn wake(&mut self, place: Place, run: u32) {
@@ -183,6 +193,10 @@ impl World {
         match output {
             Output::Send(to, outgoing) => return self.send(place, &to, &outgoing),
             Output::Dial { peer, address, eager } => return self.add_member(place, peer, address, eager),
+            Output::Write(write) => return self.to_disk(place, Job::Write(write)),
+            Output::Read(read) => return self.to_disk(place, Job::Read(read)),
+            Output::Keep(say) => return self.to_disk(place, Job::Keep(say)),
+            Output::Forget(id) => return self.to_disk(place, Job::Forget(id)),
             _ => {}
         }
         let Some(run) = self.peer(place).map(|peer| peer.run) else { return };

@@ -12,6 +12,7 @@ use rand::{RngExt, SeedableRng};
 use transport::{Address, Class, Incarnation, PeerId};
 
 use super::clock::Clock;
+use super::disk::Disk;
 use super::link::{Link, LinkId, Payload};
 use super::mutation::Mutation;
 use super::peer::{Input, Peer, Target};
@@ -40,6 +41,10 @@ pub(super) enum Happening {
     Expire(LinkId, usize, u32),
     /// A queue was long a timeout ago.
     Behind(LinkId, usize, u64),
+    /// A disk has done something.
+    Disk(Place, u32),
+    /// A disk has had something to do for the timeout.
+    DiskLate(Place, u32),
     /// A rule begins or ends.
     RulesChange,
     /// Something that a schedule holds.
@@ -103,6 +108,10 @@ pub struct World {
     pub(super) next_request: u64,
     pub(super) next_check: Instant,
     pub(super) mutations: Vec<Mutation>,
+    /// The disks of processes that have ended.
+    pub(super) disks: BTreeMap<PeerId, Disk>,
+    /// How many of those that start get one.
+    pub(super) disk_share: f64,
     /// Whether a failure is told to whoever catches it, and not printed.
     pub(super) is_quiet: bool,
 }
@@ -139,6 +148,8 @@ impl World {
             next_request: 0,
             next_check: clock.now,
             mutations: Vec::new(),
+            disks: BTreeMap::new(),
+            disk_share: 0.0,
             is_quiet: false,
         };
         world.at(clock.now + HEARTBEAT, Happening::Beat);
@@ -221,6 +232,8 @@ impl World {
             Happening::Connect { from, run, to, target } => self.connect(from, run, to, target),
             Happening::Expire(id, end, turn) => self.expire(id, end, turn),
             Happening::Behind(id, to, rate) => self.behind(id, to, rate),
+            Happening::Disk(place, run) => self.disk_done(place, run),
+            Happening::DiskLate(place, run) => self.disk_late(place, run),
             Happening::RulesChange => self.rules_change(),
             Happening::Act(act) => self.perform(&act),
             Happening::Again(start, id, run) => self.start_again(&start, id, run),

@@ -1,0 +1,119 @@
+//! What is promised and accepted never goes back within a regime, on disks across crashes too; what is decided not within
+//! a run, save for a greater regime (I2).
+
+use std::collections::BTreeMap;
+
+use history::{Ballot, Regime};
+use transport::PeerId;
+
+use super::Verdict;
+
+/// How far a member's log is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// The regime of what is decided.
+    pub regime: Option<Regime<PeerId>>,
+    /// How much is decided.
+    pub decided: u64,
+    /// Nothing below this is accepted.
+    pub promised: Option<Ballot<PeerId>>,
+    /// Under which ballot the log was accepted.
+    pub accepted: Option<Ballot<PeerId>>,
+    /// How long it is.
+    pub len: u64,
+    /// The ballot that it leads under.
+    pub established: Option<Ballot<PeerId>>,
+}
+
+/// How far everybody was.
+#[derive(Debug, Default)]
+pub struct Advance {
+    runs: BTreeMap<u32, Standing>,
+    disks: BTreeMap<PeerId, (Option<Ballot<PeerId>>, Option<Regime<PeerId>>)>,
+}
+
+impl Advance {
+    /// How far a process was when it was last looked at.
+    pub fn last(&self, run: u32) -> Standing {
+        self.runs.get(&run).copied().unwrap_or_default()
+    }
+
+    /// How far a process is.
+    ///
+    /// # Errors
+    ///
+    /// It was further.
+    pub fn note(&mut self, run: u32, now: Standing) -> Verdict {
+        let before = self.runs.insert(run, now).unwrap_or_default();
+        let same_regime = before.regime == now.regime;
+        let of = |ballot: Option<Ballot<PeerId>>| ballot.map(|ballot| ballot.regime);
+        for (goes_back, what) in [
+            (now.regime < before.regime, "its regime"),
+            (now.promised < before.promised, "what it promised"),
+            (same_regime && now.decided < before.decided, "what it decided"),
+            (same_regime && of(now.accepted) <= of(before.accepted) && now.accepted < before.accepted, "its ballot"),
+            (now.accepted.is_some() && now.accepted == before.accepted && now.len < before.len, "what it accepted"),
+        ] {
+            if goes_back {
+                return Err(format!("{what} goes back, from {before:?} to {now:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a disk has.
+    ///
+    /// # Errors
+    ///
+    /// It had more.
+    pub fn note_written(
+        &mut self,
+        id: PeerId,
+        promised: Option<Ballot<PeerId>>,
+        regime: Option<Regime<PeerId>>,
+    ) -> Verdict {
+        let before = self.disks.insert(id, (promised, regime)).unwrap_or_default();
+        if promised < before.0 || regime < before.1 {
+            return Err(format!("its disk goes back from {before:?} to {:?}", (promised, regime)));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::forged::{ballot, peer, regime};
+    use super::*;
+
+    #[test]
+    fn whatever_goes_back_is_seen() {
+        let at = Standing {
+            regime: Some(regime(1)),
+            decided: 4,
+            promised: Some(ballot(3, 1)),
+            accepted: Some(ballot(2, 1)),
+            len: 6,
+            established: None,
+        };
+        for back in [
+            Standing { decided: 3, ..at },
+            Standing { promised: Some(ballot(2, 1)), ..at },
+            Standing { accepted: Some(ballot(1, 1)), ..at },
+            Standing { accepted: None, ..at },
+            Standing { len: 5, ..at },
+            Standing { regime: None, ..at },
+        ] {
+            let mut advance = Advance::default();
+            advance.note(1, at).unwrap();
+            advance.note(2, back).unwrap();
+            assert!(advance.note(1, back).is_err(), "{back:?}");
+        }
+    }
+
+    #[test]
+    fn a_disk_that_forgets_is_seen() {
+        let mut advance = Advance::default();
+        advance.note_written(peer(1), Some(ballot(2, 1)), Some(regime(1))).unwrap();
+        assert!(advance.note_written(peer(1), Some(ballot(1, 1)), Some(regime(1))).is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! Every member's log, looked at after each step: what has changed is told to the rules that it concerns.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use history::{Entry, Index, Log};
+use transport::PeerId;
+
+use super::advance::{Advance, Standing};
+use super::agreement::Agreement;
+use super::ballots::Ballots;
+use super::kept::Kept;
+use super::{Coverage, Verdict, configs};
+
+/// What must hold of logs.
+#[derive(Debug, Default)]
+pub struct Logs {
+    /// Any two agree.
+    pub agreement: Agreement,
+    /// Nothing goes back.
+    pub advance: Advance,
+    /// One leader a ballot, one log a ballot.
+    pub ballots: Ballots,
+    /// What was decided stays.
+    pub kept: Kept,
+}
+
+impl Logs {
+    /// Looks at a member's log, if it has changed.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold.
+    pub fn look(&mut self, run: u32, log: &Log<PeerId>, coverage: &mut Coverage) -> Verdict {
+        let now = standing(log);
+        let before = self.advance.last(run);
+        if now == before {
+            return Ok(());
+        }
+        self.advance.note(run, now)?;
+        if let Some(ballot) = now.established {
+            configs::check(log.undecided_configs(), ballot)?;
+        }
+        self.look_at_decided(log, before, now, coverage)?;
+        self.look_at_accepted(log, before, now, coverage)?;
+        if let Some(ballot) = now.established.filter(|_| now.established != before.established) {
+            coverage.two_configurations += u64::from(log.undecided_configs() > 0);
+            self.ballots.note_leader(run, log.me(), ballot)?;
+            let mut hash = log.hash();
+            let places = (now.decided + 1..=now.len).filter_map(|place| log.accepted_entry(Index::new(place)?));
+            let hashes: Vec<_> = places
+                .map(|entry| {
+                    hash = hash.then(entry);
+                    hash
+                })
+                .collect();
+            self.kept.note_established(ballot, now.decided, &hashes)?;
+        }
+        Ok(())
+    }
+
+    fn look_at_decided(
+        &mut self,
+        log: &Log<PeerId>,
+        before: Standing,
+        now: Standing,
+        coverage: &mut Coverage,
+    ) -> Verdict {
+        let Some(regime) = now.regime else { return Ok(()) };
+        let switched = before.regime.is_some() && before.regime != now.regime;
+        coverage.switches += u64::from(switched);
+        let from = if before.regime == now.regime { before.decided } else { 0 };
+        let mut config = None;
+        for place in from.max(log.first_in_memory() - 1) + 1..=now.decided {
+            if let Some(hash) = log.hash_at(place) {
+                self.agreement.note(regime, place, hash)?;
+                self.kept.note_decided(regime, place, hash);
+            }
+            let entry = Index::new(place).and_then(|index| log.get(index));
+            if let Some(Entry::Config(next)) = entry.map(|entry| &**entry) {
+                let earlier = || (1..place).rev().find_map(|at| config_at(log, at));
+                let last = config.take().or_else(earlier);
+                let tie_broken = last.is_some_and(|last| configs::is_tie_broken(last, next));
+                coverage.tie_broken += u64::from(tie_broken);
+                config = Some(next);
+            }
+        }
+        Ok(())
+    }
+
+    fn look_at_accepted(
+        &mut self,
+        log: &Log<PeerId>,
+        before: Standing,
+        now: Standing,
+        coverage: &mut Coverage,
+    ) -> Verdict {
+        let Some(ballot) = now.accepted else { return Ok(()) };
+        let same = before.accepted == now.accepted;
+        if !same && before.accepted.is_some() && now.len < before.len {
+            coverage.truncations += 1;
+        }
+        let from = if same { before.len.max(now.decided) } else { now.decided };
+        for place in from + 1..=now.len {
+            if let Some(entry) = Index::new(place).and_then(|index| log.accepted_entry(index)) {
+                let mut hasher = DefaultHasher::new();
+                entry.hash(&mut hasher);
+                self.ballots.note_accepted(ballot, place, hasher.finish())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn standing(log: &Log<PeerId>) -> Standing {
+    Standing {
+        regime: log.regime(),
+        decided: log.decided(),
+        promised: log.promised(),
+        accepted: log.accepted(),
+        len: log.accepted_len(),
+        established: log.established(),
+    }
+}
+
+fn config_at(log: &Log<PeerId>, place: u64) -> Option<&history::Config<PeerId>> {
+    match &**log.get(Index::new(place)?)? {
+        Entry::Config(config) => Some(config),
+        _ => None,
+    }
+}

@@ -1,0 +1,103 @@
+//! Each line is confirmed once, a session's in the order said, and places in order (I6, by the log).
+
+use std::collections::BTreeMap;
+
+use history::{Index, Session};
+use node::MessageId;
+
+use super::Verdict;
+
+/// What the owner of each process was told is confirmed.
+#[derive(Debug, Default)]
+pub struct Once(BTreeMap<u32, Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    /// The places of the lines that have one.
+    places: Vec<Index>,
+    /// The number of the last line of each session.
+    sessions: BTreeMap<Session, u64>,
+}
+
+impl Once {
+    /// A line has its place, as the owner of a process is told.
+    ///
+    /// # Errors
+    ///
+    /// It had one, or another does not have its own yet.
+    pub fn note_confirmed(&mut self, run: u32, id: MessageId, index: Index) -> Verdict {
+        let told = self.0.entry(run).or_default();
+        let last = told.places.last().copied();
+        told.places.push(index);
+        if last.is_some_and(|last| last >= index) {
+            return Err(format!("{id} is confirmed at {index}, after a later place"));
+        }
+        match told.sessions.insert(id.session, id.number) {
+            Some(last) if last + 1 != id.number => Err(format!("{id} is confirmed after number {last}")),
+            _ => Ok(()),
+        }
+    }
+
+    /// A line lost its place.
+    ///
+    /// # Errors
+    ///
+    /// It had none.
+    pub fn note_unconfirmed(&mut self, run: u32, id: MessageId, was: Index) -> Verdict {
+        let told = self.0.entry(run).or_default();
+        told.places.retain(|place| *place < was);
+        match told.sessions.remove(&id.session) {
+            Some(last) if last == id.number => {
+                if let Some(before) = last.checked_sub(1) {
+                    told.sessions.insert(id.session, before);
+                }
+                Ok(())
+            }
+            // It was confirmed before this process was there.
+            None => Ok(()),
+            Some(last) => Err(format!("{id} loses its place after number {last}")),
+        }
+    }
+
+    /// A process has ended.
+    pub fn ended(&mut self, run: u32) {
+        self.0.remove(&run);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::forged::line;
+    use super::*;
+
+    fn at(place: u64) -> Index {
+        Index::new(place).unwrap()
+    }
+
+    #[test]
+    fn a_line_that_is_confirmed_twice_or_out_of_order_is_seen() {
+        let story = || {
+            let mut once = Once::default();
+            once.note_confirmed(1, line(0), at(2)).unwrap();
+            once.note_confirmed(1, line(1), at(4)).unwrap();
+            once
+        };
+        assert!(story().note_confirmed(1, line(1), at(5)).is_err(), "twice");
+        assert!(story().note_confirmed(1, line(3), at(5)).is_err(), "one is left out");
+        assert!(story().note_confirmed(1, line(2), at(3)).is_err(), "places go back");
+        story().note_confirmed(1, line(2), at(9)).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_lost_its_place_may_have_another() {
+        let mut once = Once::default();
+        once.note_confirmed(1, line(0), at(2)).unwrap();
+        once.note_confirmed(1, line(1), at(4)).unwrap();
+        assert!(Once::note_unconfirmed(&mut once, 1, line(0), at(2)).is_err(), "the last ones go first");
+        let mut once = Once::default();
+        once.note_confirmed(1, line(0), at(2)).unwrap();
+        once.note_confirmed(1, line(1), at(4)).unwrap();
+        once.note_unconfirmed(1, line(1), at(4)).unwrap();
+        once.note_confirmed(1, line(1), at(7)).unwrap();
+    }
+}
