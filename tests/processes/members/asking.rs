@@ -84,8 +84,8 @@ fn what_is_no_command_is_answered_so_and_does_nothing_else() {
         r#"{"do":"say","text":7}"#,
         r#"{"do":"msg","text":"Hi"}"#,
         r#"{"do":"msg","to":"bob"}"#,
-        r#"{"do":"history"}"#,
-        r#"{"do":"takeover","lost":["bob"]}"#,
+        r#"{"do":"calc"}"#,
+        r#"{"do":"takeover","lost":"bob"}"#,
     ];
     for line in wrong {
         let before = alice.events().len();
