@@ -127,7 +127,7 @@ struct Home(PathBuf);
 impl Home {
     fn new() -> Self {
         let path = std::env::temp_dir().join(unique_group());
-        fs::create_dir(&path).unwrap();
+        fs::create_dir(&path).expect("a directory for temporary files can be had");
         Self(path)
     }
 

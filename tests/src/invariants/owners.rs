@@ -176,6 +176,7 @@ mod tests {
             from_id: peer(2),
             text: "Hi".into(),
             sent_at: Timestamp::default(),
+            earlier: false,
         })
     }
 
