@@ -177,6 +177,7 @@ mod tests {
             from_id: peer(2),
             text: "Hi".into(),
             sent_at: Timestamp::default(),
+            earlier: false,
         })
     }
 
