@@ -1,8 +1,8 @@
 //! A counter that every member has, and that stays right whoever is killed.
 //!
 //! ```sh
-//! cargo run --example counter -- ann 9001              # founds a group
-//! cargo run --example counter -- bob 9002 9001         # joins through it
+//! cargo run --example counter -- votes ann 9001              # founds the group `votes`
+//! cargo run --example counter -- votes bob 9002 9001         # joins through it
 //! ```
 //!
 //! A line of input is a number to add. Each change is an entry of the group's history: it is confirmed once, in one order, by
@@ -45,11 +45,11 @@ impl Counter {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [name, port, leaders @ ..] = arguments.as_slice() else {
-        return Err("usage: counter NAME PORT [PORT OF A MEMBER]...".into());
+    let [group, name, port, leaders @ ..] = arguments.as_slice() else {
+        return Err("usage: counter GROUP NAME PORT [PORT OF A MEMBER]...".into());
     };
     let mut config = Config::new(name.parse()?);
-    config.group = "counter".into();
+    config.group.clone_from(group);
     config.port = port.parse()?;
     for port in leaders {
         config.leaders.push(format!("localhost:{port}").parse::<Address>()?);

@@ -17,7 +17,16 @@ use serde_json::Value;
 /// If it cannot be built; cargo's complaint stands above.
 pub fn node() -> &'static Path {
     static NODE: OnceLock<PathBuf> = OnceLock::new();
-    NODE.get_or_init(build)
+    NODE.get_or_init(|| build("--bin", "node"))
+}
+
+/// Where an example of the library is.
+///
+/// # Panics
+///
+/// As [`node`] does.
+pub fn example(name: &str) -> PathBuf {
+    build("--example", name)
 }
 
 /// The top of the working tree, where `scripts/` is.
@@ -25,11 +34,11 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace")
 }
 
-fn build() -> PathBuf {
+fn build(kind: &str, name: &str) -> PathBuf {
     let (target, profile) = place();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--package", "node", "--bin", "node", "--message-format", "json-render-diagnostics"])
+        .args(["build", "--package", "node", kind, name, "--message-format", "json-render-diagnostics"])
         .args(["--profile", &profile])
         .arg("--target-dir")
         .arg(target)

@@ -2,6 +2,7 @@
 
 mod asking;
 mod confirming;
+mod counting;
 mod data_dir;
 mod joining;
 mod leaving;
