@@ -12,6 +12,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn noticed(mutation: impl FnOnce(&World) -> Mutation, story: impl FnOnce(&mut World)) -> String {
     let mut world = World::new(1);
     world.fail_quietly();
+    world.give_disks(1.0);
     world.group_of(5);
     let mutation = mutation(&world);
     world.mutate(mutation);

@@ -284,6 +284,10 @@ impl Group {
                 }
             }
             LogEvent::Undecided { index, entry } => {
+                // A member that comes back may have been welcomed into the greater regime: its places were told instead.
+                if self.confirmed.was_told(index, self.history.log().regime()) {
+                    return if let Entry::Line(say) = &*entry { self.keep(say.clone()) };
+                }
                 Index::new(index.number() + 1).into_iter().for_each(|after| self.lose_places(after));
                 self.confirmed.forget(index);
                 if let Entry::Line(say) = &*entry {

@@ -38,6 +38,7 @@ fn a_rejoiner_that_reaches_nobody_gives_up() {
 fn jgroups_1032_restart_before_loss_is_noticed() {
     for (seed, identity) in (0..10).flat_map(|seed| [Identity::Kept, Identity::Lost].map(|identity| (seed, identity))) {
         let mut world = World::new(seed);
+        world.give_disks(1.0);
         let places = world.group_of(4);
         let before = world.commotion();
         // Nobody hears of the end, and the address answers again before the timeout.

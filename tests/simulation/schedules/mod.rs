@@ -8,6 +8,7 @@
 //! On top of what each expects, all [invariants](mesh_tests::invariants) are looked at after every step.
 
 mod deaths;
+mod history;
 mod joining;
 mod partial;
 mod time;

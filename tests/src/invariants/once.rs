@@ -55,6 +55,10 @@ impl Once {
             }
             // It was confirmed before this process was there.
             None => Ok(()),
+            Some(last) if last < id.number => {
+                told.sessions.insert(id.session, last);
+                Ok(())
+            }
             Some(last) => Err(format!("{id} loses its place after number {last}")),
         }
     }

@@ -180,8 +180,8 @@ impl World {
             via = (0..self.sites.len()).map(Place::at).filter(|other| *other != place).collect();
         }
         let id = info.id;
-        // Without a disk, one that led would have to remember in which epochs.
-        let kept = identity == Identity::Kept && (self.has_disk(place) || !self.invariants.leaders.has_led(id));
+        // Without a disk it has forgotten what it promised: it is somebody else.
+        let kept = identity == Identity::Kept && self.has_disk(place);
         end(self, place);
         let start = Start { place, via, priority: info.priority, name: Some(name) };
         let what = if kept {
