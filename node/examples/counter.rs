@@ -5,8 +5,9 @@
 //! cargo run --example counter -- votes bob 9002 9001         # joins through it
 //! ```
 //!
-//! A line of input is a number to add. Each change is an entry of the group's history: it is confirmed once, in one order, by
-//! a quorum; so all members that have read as far have the same value. A member that joins later reads it all again.
+//! A line of input is a number to add; an empty one asks how many members vote on what is confirmed: of three, any may die.
+//! Each change is an entry of the group's history: it is confirmed once, in one order, by a quorum; so all members that have
+//! read as far have the same value. A member that joins later reads it all again.
 
 use std::io::BufRead as _;
 
@@ -77,6 +78,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     counter.read_on(&node).await?;
                 }
                 Either::Left((Some(_), _)) => {}
+                Either::Right((Some(line), _)) if line.trim().is_empty() => {
+                    println!("{} voters", node.status().await?.voters);
+                }
                 Either::Right((Some(line), _)) => match line.trim().parse::<i64>() {
                     Ok(number) => {
                         let node = node.clone();

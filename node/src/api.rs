@@ -229,6 +229,8 @@ pub struct Status {
     pub confirmed: u64,
     /// How many lines wait to be confirmed.
     pub unconfirmed: usize,
+    /// How many members vote on what is confirmed, lost ones included.
+    pub voters: usize,
     /// Whether lines can be confirmed.
     pub quorum: bool,
     /// The voters that cannot be reached.

@@ -487,6 +487,7 @@ impl Driver {
             members: members.len(),
             confirmed: self.group.confirmed(),
             unconfirmed: self.group.unconfirmed(),
+            voters: self.group.voters(),
             quorum: self.group.has_quorum(),
             missing: self.group.missing_voters(),
         }

@@ -99,6 +99,7 @@ pub(super) fn status(status: &Status) -> String {
     let confirmed = if status.confirmed == 0 { "nothing yet".into() } else { format!("up to #{}", status.confirmed) };
     rows.push(["confirmed".to_owned(), confirmed]);
     rows.push(["waiting".to_owned(), count(status.unconfirmed as u64)]);
+    rows.push(["voters".to_owned(), status.voters.to_string()]);
     rows.push(["quorum".to_owned(), quorum(status)]);
     let direct = status.links.iter().filter(|link| link.through.is_none()).count();
     rows.push(["links".to_owned(), format!("{direct} of {}", status.links.len())]);

@@ -139,6 +139,7 @@ fn a_status_is_a_table_with_a_row_a_link() {
         members: 4,
         confirmed: 812,
         unconfirmed: 0,
+        voters: 3,
         quorum: true,
         missing: Vec::new(),
     });
@@ -150,6 +151,7 @@ epoch      3
 members    4, you included
 confirmed  up to #812
 waiting    0 lines
+voters     3
 quorum     yes
 links      2 of 3
   Carol    0.212 ms
@@ -168,7 +170,18 @@ fn a_status_says_whether_lines_are_confirmed() {
     let stands = |confirmed, unconfirmed, quorum, missing: &[&str]| {
         let missing = missing.iter().map(|missing| name(missing)).collect();
         let (links, mesh, leader) = (Vec::new(), Vec::new(), None);
-        status(&Status { links, mesh, leader, epoch: 3, members: 1, confirmed, unconfirmed, quorum, missing })
+        status(&Status {
+            links,
+            mesh,
+            leader,
+            epoch: 3,
+            members: 1,
+            confirmed,
+            unconfirmed,
+            voters: 3,
+            quorum,
+            missing,
+        })
     };
     let shown = stands(0, 1, false, &["Bob", "Carol"]);
     for row in ["confirmed  nothing yet", "waiting    1 line\n", "quorum     no: Bob, Carol cannot be reached"] {

@@ -98,7 +98,7 @@ mod tests {
             Leader { id, name: name(who), epoch: 3, me, reason: "x".into(), since }
         });
         let (links, mesh, missing) = (Vec::new(), Vec::new(), vec![name("Bob"), name("Carol")]);
-        Status { links, mesh, leader, epoch: 3, members: 1, confirmed: 9, unconfirmed: 2, quorum, missing }
+        Status { links, mesh, leader, epoch: 3, members: 1, confirmed: 9, unconfirmed: 2, voters: 3, quorum, missing }
     }
 
     fn asked(now: Instant) -> Option<Asked> {

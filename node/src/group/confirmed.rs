@@ -135,6 +135,11 @@ impl Group {
         self.history.pool().len()
     }
 
+    /// How many members vote on what is confirmed.
+    pub fn voters(&self) -> usize {
+        self.history.log().voters().len()
+    }
+
     /// Whether lines can be confirmed.
     pub fn has_quorum(&self) -> bool {
         self.confirmed.quorum
@@ -286,7 +291,9 @@ impl Group {
             LogEvent::Undecided { index, entry } => {
                 // A member that comes back may have been welcomed into the greater regime: its places were told instead.
                 if self.confirmed.was_told(index, self.history.log().regime()) {
-                    return if let Entry::Line(say) = &*entry { self.keep(say.clone()) };
+                    return if let Entry::Line(say) = &*entry {
+                        self.keep(say.clone())
+                    };
                 }
                 Index::new(index.number() + 1).into_iter().for_each(|after| self.lose_places(after));
                 self.confirmed.forget(index);

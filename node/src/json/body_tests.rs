@@ -213,6 +213,7 @@ fn a_status_has_every_link_and_null_for_what_is_not_measured() {
         members: 3,
         confirmed: 7,
         unconfirmed: 2,
+        voters: 3,
         quorum: false,
         missing: vec![name("dave")],
     };
@@ -225,7 +226,7 @@ fn a_status_has_every_link_and_null_for_what_is_not_measured() {
     assert_eq!(
         erased::Body::value(&status(&stands)),
         json!({
-            "links": links, "leader": null, "epoch": 4, "members": 3, "confirmed": 7, "unconfirmed": 2, "quorum": false,
+            "links": links, "leader": null, "epoch": 4, "members": 3, "confirmed": 7, "unconfirmed": 2, "voters": 3, "quorum": false,
             "missing": ["dave"], "mesh": [{ "name": "carol", "linked": [false, true] }]
         })
     );

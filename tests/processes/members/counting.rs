@@ -3,8 +3,10 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use mesh_tests::{Bell, Process, ports, program, unique_group};
+use mesh_tests::{Bell, PATIENCE, Process, ports, program, unique_group};
 use rustix::process::Signal;
+
+use crate::places::eventually;
 
 #[test]
 fn a_counter_stays_right_through_the_death_of_its_leader_and_a_newcomer_has_it_too() {
@@ -35,6 +37,12 @@ fn a_counter_stays_right_through_the_death_of_its_leader_and_a_newcomer_has_it_t
     for process in [&ann, &bob, &carol] {
         shows(process, 126);
     }
+    // It takes a moment until a new group has more voters than its founder.
+    eventually("three vote", || {
+        let before = ann.stdout().len();
+        ann.write(b"\n");
+        bell.wait(PATIENCE, || ann.stdout().get(before).cloned()).as_deref() == Some("3 voters")
+    });
     ann.signal(Signal::KILL);
     ann.exit_code();
     bob.write(b"1000\n");

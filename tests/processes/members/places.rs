@@ -22,11 +22,10 @@ pub(crate) fn history(peer: &Peer) -> Vec<Value> {
     entries.iter().filter(|entry| entry["index"].is_u64()).cloned().collect()
 }
 
-/// Waits until so many vote. Where nobody has said anything yet, each place of the history is a configuration, with one voter
-/// more than the one before.
+/// Waits until so many vote, as far as each knows.
 pub(crate) fn until_voters(mesh: &Cluster, voters: u64) {
-    let has_places = |peer: &&Peer| peer.ask(json!({"do": "status"}))["confirmed"].as_u64() >= Some(voters);
-    eventually(&format!("{voters} vote"), || mesh.live().iter().all(has_places));
+    let knows = |peer: &&Peer| peer.ask(json!({"do": "status"}))["voters"].as_u64() == Some(voters);
+    eventually(&format!("{voters} vote"), || mesh.live().iter().all(knows));
 }
 
 /// Waits until no voter is missing any more.

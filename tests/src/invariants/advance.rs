@@ -25,11 +25,14 @@ pub struct Standing {
     pub established: Option<Ballot<PeerId>>,
 }
 
+/// What a disk has promised, and the regime of what is decided on it.
+type Written = (Option<Ballot<PeerId>>, Option<Regime<PeerId>>);
+
 /// How far everybody was.
 #[derive(Debug, Default)]
 pub struct Advance {
     runs: BTreeMap<u32, Standing>,
-    disks: BTreeMap<PeerId, (Option<Ballot<PeerId>>, Option<Regime<PeerId>>)>,
+    disks: BTreeMap<PeerId, Written>,
 }
 
 impl Advance {

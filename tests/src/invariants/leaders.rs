@@ -28,16 +28,6 @@ impl Leaders {
         }
         Ok(())
     }
-
-    /// A peer starts again, without what it remembered of epochs. Nobody is left that follows it in one of those.
-    pub fn forget(&mut self, id: PeerId) {
-        self.0.retain(|epoch, _| epoch.leader != id);
-    }
-
-    /// Whether a peer was ever seen to lead.
-    pub fn has_led(&self, id: PeerId) -> bool {
-        self.0.keys().any(|epoch| epoch.leader == id)
-    }
 }
 
 #[cfg(test)]

@@ -121,12 +121,6 @@ impl Invariants {
         self.spread.note_ended(run);
     }
 
-    /// A process starts as a peer that was there before: it may lead in epochs that it led in.
-    pub fn starts_again(&mut self, id: PeerId) {
-        self.leaders.forget(id);
-        self.rosters.forget(id);
-    }
-
     /// It is stopped, or goes on.
     pub fn paused(&mut self, run: u32, paused: bool, now: Instant) {
         self.privates.paused(run, paused);
@@ -168,6 +162,9 @@ impl Invariants {
             Output::Event(event) => {
                 if let Event::Message(message) = event {
                     self.spread.note_shown(message.id, run, now);
+                    if message.earlier {
+                        self.once.note_earlier(run, message.id);
+                    }
                 }
                 if let Event::Skipped { lines } = event {
                     self.spread.note_skipped(run, *lines);

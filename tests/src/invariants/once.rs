@@ -1,6 +1,6 @@
 //! Each line is confirmed once, a session's in the order said, and places in order (I6, by the log).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use history::{Index, Session};
 use node::MessageId;
@@ -17,9 +17,16 @@ struct Told {
     places: Vec<Index>,
     /// The number of the last line of each session.
     sessions: BTreeMap<Session, u64>,
+    /// What was shown as said earlier, and may have had its place before the process was there.
+    earlier: BTreeSet<MessageId>,
 }
 
 impl Once {
+    /// A line was shown as said earlier: which place it has is told at any time, once.
+    pub fn note_earlier(&mut self, run: u32, id: MessageId) {
+        self.0.entry(run).or_default().earlier.insert(id);
+    }
+
     /// A line has its place, as the owner of a process is told.
     ///
     /// # Errors
@@ -27,6 +34,17 @@ impl Once {
     /// It had one, or another does not have its own yet.
     pub fn note_confirmed(&mut self, run: u32, id: MessageId, index: Index) -> Verdict {
         let told = self.0.entry(run).or_default();
+        if told.earlier.remove(&id) {
+            return match told.places.binary_search(&index) {
+                Ok(_) => Err(format!("{id} is confirmed at {index}, as another is")),
+                Err(at) => {
+                    told.places.insert(at, index);
+                    let last = told.sessions.entry(id.session).or_default();
+                    *last = id.number.max(*last);
+                    Ok(())
+                }
+            };
+        }
         let last = told.places.last().copied();
         told.places.push(index);
         if last.is_some_and(|last| last >= index) {
@@ -90,6 +108,15 @@ mod tests {
         assert!(story().note_confirmed(1, line(3), at(5)).is_err(), "one is left out");
         assert!(story().note_confirmed(1, line(2), at(3)).is_err(), "places go back");
         story().note_confirmed(1, line(2), at(9)).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_was_shown_as_earlier_may_be_confirmed_after_later_ones_but_once() {
+        let mut once = Once::default();
+        once.note_earlier(1, line(0));
+        once.note_confirmed(1, line(1), at(4)).unwrap();
+        once.note_confirmed(1, line(0), at(2)).unwrap();
+        assert!(once.note_confirmed(1, line(0), at(5)).is_err());
     }
 
     #[test]

@@ -171,7 +171,6 @@ mod tests {
 
     fn shown(number: u64) -> Event {
         Event::Message(Message {
-            earlier: false,
             id: line(number),
             from: "bob".parse().unwrap(),
             from_id: peer(2),

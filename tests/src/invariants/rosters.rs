@@ -27,11 +27,6 @@ impl Rosters {
         self.last.get(&run) != Some(&version)
     }
 
-    /// A peer starts again, and may make rosters of the epochs that it led in.
-    pub fn forget(&mut self, leader: PeerId) {
-        self.seen.retain(|(epoch, _), _| epoch.leader != leader);
-    }
-
     /// A process has this roster.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ impl World {
     }
 
     /// A process wants something of its disk.
-    pub(super) fn to_disk(&mut self, place: Place, job: Job) {
+    pub(super) fn put_to_disk(&mut self, place: Place, job: Job) {
         let now = self.now();
         if let Job::Write(write) = &job
             && self.is_mutated(&Mutation::NoFsync)

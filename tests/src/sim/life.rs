@@ -196,7 +196,6 @@ impl World {
     /// Starts a process as the same peer, in a later run.
     pub(super) fn start_again(&mut self, start: &Start, id: PeerId, incarnation: Incarnation) {
         if self.peer(start.place).is_none() {
-            self.invariants.starts_again(id);
             self.start_as(start, id, incarnation);
         }
     }

@@ -193,10 +193,10 @@ impl World {
         match output {
             Output::Send(to, outgoing) => return self.send(place, &to, &outgoing),
             Output::Dial { peer, address, eager } => return self.add_member(place, peer, address, eager),
-            Output::Write(write) => return self.to_disk(place, Job::Write(write)),
-            Output::Read(read) => return self.to_disk(place, Job::Read(read)),
-            Output::Keep(say) => return self.to_disk(place, Job::Keep(say)),
-            Output::Forget(id) => return self.to_disk(place, Job::Forget(id)),
+            Output::Write(write) => return self.put_to_disk(place, Job::Write(write)),
+            Output::Read(read) => return self.put_to_disk(place, Job::Read(read)),
+            Output::Keep(say) => return self.put_to_disk(place, Job::Keep(say)),
+            Output::Forget(id) => return self.put_to_disk(place, Job::Forget(id)),
             _ => {}
         }
         let Some(run) = self.peer(place).map(|peer| peer.run) else { return };
