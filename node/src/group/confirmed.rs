@@ -40,8 +40,11 @@ pub(super) struct Confirmed {
     told_below: u64,
     told_in: Option<Regime<PeerId>>,
     /// The last confirmed lines.
-    recent: VecDeque<(Index, Say)>,
+    recent: VecDeque<Recent>,
     recent_bytes: usize,
+    /// What its log had decided before this run; of that the owner was shown what is at this place and after, if anything.
+    restored: u64,
+    shown_from: Option<Index>,
     /// A line that is seen for the first time by being confirmed.
     unseen: Option<Say>,
     /// Whether lines can be confirmed, as far as the owner was told.
@@ -54,6 +57,15 @@ pub(super) struct Confirmed {
     pub(super) left: bool,
 }
 
+/// A confirmed line.
+#[derive(Clone, Debug)]
+struct Recent {
+    index: Index,
+    say: Say,
+    /// Whether the log has it too, or a newcomer has only been told of it.
+    learnt: bool,
+}
+
 impl Confirmed {
     pub(super) fn new(has_disk: bool, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>) -> Self {
         let (told_in, told_below) = decided;
@@ -63,49 +75,66 @@ impl Confirmed {
             told_in,
             recent: VecDeque::new(),
             recent_bytes: 0,
+            restored: told_below,
+            shown_from: None,
             unseen: None,
             quorum: true,
             names: BTreeMap::new(),
             waiting: BTreeSet::new(),
             left: false,
         };
-        recent.into_iter().for_each(|(index, say)| confirmed.remember(index, say));
+        recent.into_iter().for_each(|(index, say)| confirmed.remember(index, say, true));
         confirmed
     }
 
     /// What the leader has confirmed, which this newcomer is about to learn.
     pub(super) fn adopt(&mut self, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>) {
         if decided >= (self.told_in, self.told_below) {
+            let learnt = if decided.0 == self.told_in { self.restored } else { 0 };
             (self.told_in, self.told_below) = decided;
             (self.recent, self.recent_bytes) = (VecDeque::new(), 0);
-            recent.into_iter().for_each(|(index, say)| self.remember(index, say));
+            recent.into_iter().for_each(|(index, say)| self.remember(index, say, index.number() <= learnt));
         }
     }
 
     /// The last confirmed lines, for a newcomer.
     pub(super) fn recent(&self) -> Vec<(Index, Say)> {
-        self.recent.iter().cloned().collect()
+        self.recent.iter().map(|recent| (recent.index, recent.say.clone())).collect()
     }
 
-    fn remember(&mut self, index: Index, say: Say) {
-        if self.recent.back().is_some_and(|(last, _)| *last >= index) || !Body::is_line(&say.body) {
+    fn remember(&mut self, index: Index, say: Say, learnt: bool) {
+        if self.recent.back().is_some_and(|last| last.index >= index) || !Body::is_line(&say.body) {
             return;
         }
         self.recent_bytes += say.body.len();
-        self.recent.push_back((index, say));
+        self.recent.push_back(Recent { index, say, learnt });
         while self.recent.len() > RECENT || self.recent_bytes > RECENT_BYTES {
-            let Some((_, say)) = self.recent.pop_front() else { return };
+            let Some(Recent { say, .. }) = self.recent.pop_front() else { return };
             self.recent_bytes -= say.body.len();
         }
+    }
+
+    /// The log is so far, with all that is before.
+    fn learn(&mut self, index: Index) {
+        let unlearnt = self.recent.iter_mut().filter(|recent| !recent.learnt);
+        unlearnt.take_while(|recent| recent.index <= index).for_each(|recent| recent.learnt = true);
+    }
+
+    /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
+    fn forget_told(&mut self) -> Vec<(Index, MessageId)> {
+        let first = self.recent.iter().find(|recent| !recent.learnt).map(|recent| recent.index);
+        let told = first.map(|first| self.forget(first)).unwrap_or_default();
+        (self.told_in, self.told_below) = (None, 0);
+        told
     }
 
     /// Forgets the places from this one on. Which lines a newcomer was told are confirmed there, the last ones first.
     fn forget(&mut self, index: Index) -> Vec<(Index, MessageId)> {
         let mut told = Vec::new();
-        while self.recent.back().is_some_and(|(last, _)| *last >= index) {
-            let Some((last, say)) = self.recent.pop_back() else { break };
+        while self.recent.back().is_some_and(|last| last.index >= index) {
+            let Some(Recent { index, say, .. }) = self.recent.pop_back() else { break };
             self.recent_bytes -= say.body.len();
-            told.push((last, say.id));
+            told.push((index, say.id));
         }
         self.told_below = self.told_below.min(index.number() - 1);
         told
@@ -115,6 +144,11 @@ impl Confirmed {
     /// way to the log of a greater regime before it was here.
     fn was_told(&self, index: Index, regime: Option<Regime<PeerId>>) -> bool {
         index.number() <= self.told_below && regime == self.told_in
+    }
+
+    /// Whether the owner knows of what the log had at this place: by this run, or from the run before.
+    fn was_shown(&self, index: Index) -> bool {
+        index.number() > self.restored || self.shown_from.is_some_and(|from| from <= index)
     }
 }
 
@@ -251,6 +285,9 @@ impl Group {
     /// What was said before this peer was a member, or before it ended the last time.
     pub(super) fn tell_earlier(&mut self) {
         let recent = self.confirmed.recent();
+        let restored = self.confirmed.restored;
+        let is_own = |recent: &&Recent| recent.learnt && recent.index.number() <= restored;
+        self.confirmed.shown_from = self.confirmed.recent.iter().find(is_own).map(|recent| recent.index);
         let placed: BTreeSet<_> = recent.iter().map(|(_, say)| say.id).collect();
         for (index, say) in recent {
             self.tell_line(&say, true);
@@ -289,16 +326,16 @@ impl Group {
                 }
             }
             LogEvent::Undecided { index, entry } => {
-                // A member that comes back may have been welcomed into the greater regime: its places were told instead.
-                if self.confirmed.was_told(index, self.history.log().regime()) {
-                    return if let Entry::Line(say) = &*entry {
-                        self.keep(say.clone())
-                    };
+                let was_shown = self.confirmed.was_shown(index);
+                if was_shown {
+                    Index::new(index.number() + 1).into_iter().for_each(|after| self.lose_places(after));
+                    self.confirmed.forget(index);
                 }
-                Index::new(index.number() + 1).into_iter().for_each(|after| self.lose_places(after));
-                self.confirmed.forget(index);
                 if let Entry::Line(say) = &*entry {
-                    self.tell(Event::Unconfirmed { id: say.id, was: index });
+                    // A member that comes back may have been welcomed into another regime, and was told of that one's places.
+                    if was_shown {
+                        self.tell(Event::Unconfirmed { id: say.id, was: index });
+                    }
                     self.keep(say.clone());
                 }
             }
@@ -334,11 +371,14 @@ impl Group {
             }
             return;
         }
-        let was_told = self.confirmed.was_told(index, self.history.log().regime());
-        if !was_told {
-            self.lose_places(index);
+        let regime = self.history.log().regime();
+        if regime != self.confirmed.told_in {
+            let told = self.confirmed.forget_told();
+            self.tell_lost(told);
         }
-        self.confirmed.remember(index, say.clone());
+        let was_told = self.confirmed.was_told(index, regime);
+        self.confirmed.remember(index, say.clone(), true);
+        self.confirmed.learn(index);
         let waited = self.confirmed.waiting.remove(&say.id);
         if !was_told {
             unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
@@ -350,7 +390,12 @@ impl Group {
 
     /// The places from this one on that a newcomer was told of are not what it learns.
     fn lose_places(&mut self, from: Index) {
-        for (was, id) in self.confirmed.forget(from) {
+        let told = self.confirmed.forget(from);
+        self.tell_lost(told);
+    }
+
+    fn tell_lost(&mut self, told: Vec<(Index, MessageId)>) {
+        for (was, id) in told {
             self.tell(Event::Unconfirmed { id, was });
         }
     }
@@ -458,7 +503,7 @@ mod tests {
         let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
         for place in (1..=150).chain(100..=150) {
             let (index, say) = said(place);
-            confirmed.remember(index, say);
+            confirmed.remember(index, say, true);
         }
         let places: Vec<_> = confirmed.recent().iter().map(|(index, _)| index.number()).collect();
         assert_eq!(places, (51..=150).collect::<Vec<_>>());

@@ -140,15 +140,16 @@ fn must_have_confirmed(world: &World, place: Place) {
 
 #[test]
 fn shrink_with_lines_in_flight() {
-    for seed in 0..20 {
+    // Half of two goes on by the tie-breaker; of four both dead ones may also be seen one after the other.
+    for (seed, size) in (0..20).flat_map(|seed| [(seed, 2), (seed, 4)]) {
         let mut world = World::new(seed);
-        let places = world.group_of(4);
+        let places = world.group_of(size);
         world.run(secs(16));
+        let (stay, die) = places.split_at(size / 2);
         for _ in 0..5 {
-            world.say(places[1], 10);
+            world.say(stay[stay.len() - 1], 10);
         }
-        world.crash(places[2]);
-        world.crash(places[3]);
+        die.iter().for_each(|place| world.crash(*place));
         for _ in 0..5 {
             world.say(places[0], 10);
             world.run(ms(100));
@@ -156,7 +157,7 @@ fn shrink_with_lines_in_flight() {
         world.run(Duration::from_secs(12));
         must_confirm_all(&mut world);
         must_end_well(&mut world);
-        assert!(world.coverage().tie_broken > 0);
+        assert!(size > 2 || world.coverage().tie_broken > 0);
     }
 }
 
