@@ -120,24 +120,22 @@ impl Confirmed {
         unlearnt.take_while(|recent| recent.index <= index).for_each(|recent| recent.learnt = true);
     }
 
-    /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
-    fn forget_told(&mut self) -> Vec<(Index, MessageId)> {
-        let first = self.recent.iter().find(|recent| !recent.learnt).map(|recent| recent.index);
-        let told = first.map(|first| self.forget(first)).unwrap_or_default();
-        (self.told_in, self.told_below) = (None, 0);
-        told
+    /// The log's place is not decided any more, nor any after it.
+    fn unlearn(&mut self, index: Index) {
+        self.forget(|recent| recent.learnt && recent.index >= index);
     }
 
-    /// Forgets the places from this one on. Which lines a newcomer was told are confirmed there, the last ones first.
-    fn forget(&mut self, index: Index) -> Vec<(Index, MessageId)> {
-        let mut told = Vec::new();
-        while self.recent.back().is_some_and(|last| last.index >= index) {
-            let Some(Recent { index, say, .. }) = self.recent.pop_back() else { break };
-            self.recent_bytes -= say.body.len();
-            told.push((index, say.id));
-        }
-        self.told_below = self.told_below.min(index.number() - 1);
-        told
+    /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
+    fn forget_told(&mut self) -> Vec<(Index, MessageId)> {
+        (self.told_in, self.told_below) = (None, 0);
+        self.forget(|recent| !recent.learnt)
+    }
+
+    fn forget(&mut self, is_wrong: impl Fn(&Recent) -> bool) -> Vec<(Index, MessageId)> {
+        let wrong: Vec<_> = self.recent.iter().rev().filter(|recent| is_wrong(recent)).cloned().collect();
+        self.recent.retain(|recent| !is_wrong(recent));
+        self.recent_bytes -= wrong.iter().map(|recent| recent.say.body.len()).sum::<usize>();
+        wrong.into_iter().map(|recent| (recent.index, recent.say.id)).collect()
     }
 
     /// Whether the line at this place is shown as an earlier one, if at all. What this newcomer was to learn may have given
@@ -321,19 +319,21 @@ impl Group {
         match event {
             LogEvent::Decided { index, entry, applies } => {
                 let unseen = self.confirmed.unseen.take();
+                if self.history.log().regime() != self.confirmed.told_in {
+                    for (was, id) in self.confirmed.forget_told() {
+                        self.tell(Event::Unconfirmed { id, was });
+                    }
+                }
+                self.confirmed.learn(index);
                 if let (Entry::Line(say), true) = (&*entry, applies) {
                     self.tell_confirmed(index, say, unseen);
                 }
             }
             LogEvent::Undecided { index, entry } => {
-                let was_shown = self.confirmed.was_shown(index);
-                if was_shown {
-                    Index::new(index.number() + 1).into_iter().for_each(|after| self.lose_places(after));
-                    self.confirmed.forget(index);
-                }
+                self.confirmed.unlearn(index);
                 if let Entry::Line(say) = &*entry {
                     // A member that comes back may have been welcomed into another regime, and was told of that one's places.
-                    if was_shown {
+                    if self.confirmed.was_shown(index) {
                         self.tell(Event::Unconfirmed { id: say.id, was: index });
                     }
                     self.keep(say.clone());
@@ -371,32 +371,14 @@ impl Group {
             }
             return;
         }
-        let regime = self.history.log().regime();
-        if regime != self.confirmed.told_in {
-            let told = self.confirmed.forget_told();
-            self.tell_lost(told);
-        }
-        let was_told = self.confirmed.was_told(index, regime);
+        let was_told = self.confirmed.was_told(index, self.history.log().regime());
         self.confirmed.remember(index, say.clone(), true);
-        self.confirmed.learn(index);
         let waited = self.confirmed.waiting.remove(&say.id);
         if !was_told {
             unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
         }
         if !was_told || waited {
             self.tell(Event::Confirmed { id: say.id, index });
-        }
-    }
-
-    /// The places from this one on that a newcomer was told of are not what it learns.
-    fn lose_places(&mut self, from: Index) {
-        let told = self.confirmed.forget(from);
-        self.tell_lost(told);
-    }
-
-    fn tell_lost(&mut self, told: Vec<(Index, MessageId)>) {
-        for (was, id) in told {
-            self.tell(Event::Unconfirmed { id, was });
         }
     }
 
@@ -509,22 +491,34 @@ mod tests {
         assert_eq!(places, (51..=150).collect::<Vec<_>>());
     }
 
-    #[test]
-    fn what_lost_its_place_is_no_longer_remembered() {
-        let mut confirmed = Confirmed::new(false, (None, 9), (1..=9).map(said).collect());
-        confirmed.forget(Index::new(7).unwrap());
-        assert_eq!((confirmed.recent().len(), confirmed.told_below), (6, 6));
+    fn places(confirmed: &Confirmed) -> Vec<u64> {
+        confirmed.recent().iter().map(|(index, _)| index.number()).collect()
+    }
+
+    fn regime(n: u128) -> Option<Regime<PeerId>> {
+        Some(Regime::founded(PeerId::new(uuid::Uuid::from_u128(n))))
     }
 
     #[test]
-    fn what_was_to_be_learnt_of_another_regime_counts_for_nothing() {
-        let regime = |n| Some(Regime::founded(PeerId::new(uuid::Uuid::from_u128(n))));
+    fn what_lost_its_place_is_no_longer_remembered() {
+        let mut confirmed = Confirmed::new(false, (None, 9), (1..=9).map(said).collect());
+        confirmed.unlearn(Index::new(7).unwrap());
+        assert_eq!(places(&confirmed), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn what_was_told_of_another_regime_counts_for_nothing_once_the_log_shows_which_it_has() {
         let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
-        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect());
         let index = |place| Index::new(place).unwrap();
+        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect());
         assert!(confirmed.was_told(index(3), regime(1)));
         assert!(!confirmed.was_told(index(3), regime(2)));
-        assert_eq!(confirmed.forget(index(8)).iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), [9, 8]);
-        assert_eq!((confirmed.recent().len(), confirmed.told_below), (7, 7));
+        confirmed.unlearn(index(2));
+        assert_eq!(places(&confirmed).len(), 9, "these are not the log's");
+        confirmed.learn(index(7));
+        let told = confirmed.forget_told();
+        assert_eq!(told.iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), [9, 8]);
+        assert_eq!(places(&confirmed), [1, 2, 3, 4, 5, 6, 7]);
+        assert!(!confirmed.was_told(index(3), regime(1)));
     }
 }
