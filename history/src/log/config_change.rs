@@ -8,7 +8,7 @@ use super::limits::{LEAVE, VOTERS_MAX};
 use super::message::LogMessage;
 use super::output::LogEvent;
 use super::quorum::Weight;
-use super::{Log, Role};
+use super::{Leaving, Log, Role};
 
 impl<P: Peer> Log<P> {
     /// Looks at who is to vote, if that may be others than when it was looked at last.
@@ -37,14 +37,14 @@ impl<P: Peer> Log<P> {
         };
         let config = config.clone();
         let since = leading.since;
-        let wants_out = |voter: P| leading.leaving.contains(&voter) || voter == self.me && self.leaving.is_some();
+        let wants_out = |voter: P| self.members.is_leaving(voter) || voter == self.me && self.leaving.is_some();
         let overdue = |voter: P| {
             let at = self.members.remove_at(voter, config.voters.len(), since);
             at.is_some_and(|at| at <= self.now)
         };
         let stays = |voter: &P| !wants_out(*voter) && (*voter == self.me || !overdue(*voter));
         let mut wanted: Vec<P> = config.voters.iter().copied().filter(stays).collect();
-        let candidate = self.next_voter(&wanted, leading.leaving.iter().copied().collect());
+        let candidate = self.next_voter(&wanted);
         let caught_up = candidate.filter(|candidate| {
             let progress = leading.progress.get(candidate).copied().unwrap_or_default();
             progress.acked >= self.chain.decided()
@@ -76,7 +76,7 @@ impl<P: Peer> Log<P> {
 
     /// The highest-ranked member that should vote and does not: this peer, which leads; then whoever has been reachable
     /// for long enough, and either there is room or it outranks a voter. If nobody else is left, anybody reachable.
-    fn next_voter(&self, voters: &[P], leaving: Vec<P>) -> Option<P> {
+    fn next_voter(&self, voters: &[P]) -> Option<P> {
         if !voters.contains(&self.me) && self.leaving.is_none() {
             return Some(self.me);
         }
@@ -85,8 +85,9 @@ impl<P: Peer> Log<P> {
             at.is_some_and(|at| at <= self.now || voters.is_empty())
         };
         let ranked = self.members.ranked().iter().copied();
-        let mut others =
-            ranked.filter(|peer| *peer != self.me && !voters.contains(peer) && !leaving.contains(peer)).filter(steady);
+        let mut others = ranked
+            .filter(|peer| *peer != self.me && !voters.contains(peer) && !self.members.is_leaving(*peer))
+            .filter(steady);
         let first = others.next()?;
         if voters.len() < VOTERS_MAX {
             return Some(first);
@@ -108,36 +109,41 @@ impl<P: Peer> Log<P> {
         removals.chain(additions).filter(|at| *at > self.now).min()
     }
 
-    /// Goes on with leaving: tells the leader, and ends when no configuration needs this peer, or after long enough.
+    /// Goes on with leaving: tells whoever may have to do without it, and ends when no configuration needs this peer, or after
+    /// long enough.
     pub(super) fn go_on_leaving(&mut self) {
-        let Some(leaving) = &self.leaving else {
+        let Some(Leaving { until, next_ask, told: false }) = self.leaving else {
             return;
         };
-        let needed = self.live_voters().contains(&self.me);
-        if !needed || leaving.until <= self.now {
-            if !leaving.told {
-                self.events.push_back(LogEvent::Left);
-            }
-            if let Some(leaving) = &mut self.leaving {
-                leaving.told = true;
-            }
-            return;
+        if next_ask <= self.now {
+            let mut others = self.live_voters();
+            others.extend(self.members.ranked().iter().take(VOTERS_MAX));
+            others.retain(|peer| *peer != self.me && self.members.is_reachable(*peer));
+            self.send_all(others.into_iter().collect(), LogMessage::Leaving);
         }
-        if leaving.next_ask <= self.now {
-            if let Some(leaving) = &mut self.leaving {
-                leaving.next_ask = self.now + self.config.heartbeat;
-            }
-            if let Some(leader) = self.leader.filter(|leader| *leader != self.me) {
-                self.send(leader, LogMessage::Leaving);
-            }
+        let needed = self.live_voters().contains(&self.me) || !self.is_taken_over();
+        let told = !needed || until <= self.now;
+        if told {
+            self.events.push_back(LogEvent::Left);
         }
+        let next_ask = if next_ask <= self.now { self.now + self.config.heartbeat } else { next_ask };
+        self.leaving = Some(Leaving { until, next_ask, told });
+    }
+
+    /// Whether those that vote from here on have what a leader has decided. A tie-breaker decides by itself that it is no
+    /// voter any more: if it left before the others had that, they would wait for its vote for ever.
+    fn is_taken_over(&self) -> bool {
+        let (Role::Leading(leading), Some((at, config))) = (&self.role, self.chain.config_at(self.chain.decided()))
+        else {
+            return true;
+        };
+        let has_it =
+            |voter: P| voter == self.me || leading.progress.get(&voter).is_some_and(|progress| progress.acked >= at);
+        config.carries(Weight::Strict, has_it)
     }
 
     pub(super) fn on_leaving(&mut self, from: P) {
-        if let Role::Leading(leading) = &mut self.role
-            && leading.leaving.len() < 2 * VOTERS_MAX
-        {
-            leading.leaving.insert(from);
+        if self.members.leave(from) {
             self.voters_changed = true;
         }
     }

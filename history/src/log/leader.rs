@@ -25,8 +25,6 @@ pub(super) struct Leading<P> {
     pub(super) beat_due: bool,
     pub(super) next_beat: Instant,
     pub(super) since: Instant,
-    /// Voters that want to leave.
-    pub(super) leaving: BTreeSet<P>,
     /// Who is synced in order to become a voter.
     pub(super) candidate: Option<P>,
 }
@@ -52,7 +50,6 @@ impl<P: Peer> Leading<P> {
             beat_due: true,
             next_beat: now,
             since: now,
-            leaving: BTreeSet::new(),
             candidate: None,
         }
     }

@@ -23,11 +23,13 @@ pub(super) struct Members<P> {
     ranked: Vec<P>,
     reachable: BTreeMap<P, Instant>,
     lost: BTreeMap<P, (Instant, Loss)>,
+    /// In reach, and about to leave.
+    leaving: BTreeSet<P>,
 }
 
 impl<P: Peer> Members<P> {
     pub(super) fn new() -> Self {
-        Self { ranked: Vec::new(), reachable: BTreeMap::new(), lost: BTreeMap::new() }
+        Self { ranked: Vec::new(), reachable: BTreeMap::new(), lost: BTreeMap::new(), leaving: BTreeSet::new() }
     }
 
     /// A voter that is no member any more is remembered for what became of it until it is no voter either.
@@ -43,10 +45,20 @@ impl<P: Peer> Members<P> {
 
     pub(super) fn lose(&mut self, peer: P, loss: Loss, now: Instant) {
         self.reachable.remove(&peer);
+        self.leaving.remove(&peer);
         let lost = self.lost.entry(peer).or_insert((now, loss));
         if lost.1 < loss {
             *lost = (now, loss);
         }
+    }
+
+    /// Returns whether that is news.
+    pub(super) fn leave(&mut self, peer: P) -> bool {
+        self.is_reachable(peer) && self.leaving.insert(peer)
+    }
+
+    pub(super) fn is_leaving(&self, peer: P) -> bool {
+        self.leaving.contains(&peer)
     }
 
     pub(super) fn is_reachable(&self, peer: P) -> bool {

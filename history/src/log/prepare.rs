@@ -256,8 +256,12 @@ impl<P: Peer> Log<P> {
             false => (log.start, log.entries),
         };
         let aside = self.acceptor.len() > own_decided && !self.acceptor.aligned && mine;
+        let (mut prior, mut prior_len) = (prior, prior_len);
         if aside || !self.adopt(ballot, start, entries) {
-            return self.give_up(ballot);
+            if !(takes_over.is_none() && self.may_cut() && self.adopt(ballot, own_decided, Vec::new())) {
+                return self.give_up(ballot);
+            }
+            (prior, prior_len) = (None, 0);
         }
         let states = match std::mem::replace(&mut self.role, Role::Following) {
             Role::Preparing(preparing) => preparing.promises,
@@ -279,14 +283,26 @@ impl<P: Peer> Log<P> {
         self.gate(Gated::Accepted(self.me, ballot, self.acceptor.len()));
     }
 
-    /// The greatest log among the promises lacks what is decided here. If that was learnt since the own promise, another
-    /// leader decided it under a greater ballot; if not, it must not be.
-    fn give_up(&mut self, ballot: Ballot<P>) {
+    /// Whether what is decided here may be in no log of the promises: a configuration that the voters before it decided, the
+    /// tie-breaker of two alone perhaps, without any of those that vote from there on. They have decided nothing yet then:
+    /// that would take a quorum of them, and the greatest log would have it, and this too.
+    fn may_cut(&self) -> bool {
+        !self.is_superseded() && self.chain.config_index() == self.chain.decided()
+    }
+
+    /// Whether more was learnt since the own promise: another leader has decided it under a greater ballot.
+    fn is_superseded(&self) -> bool {
         let decided = self.chain.decided();
-        let superseded = match &self.role {
+        match &self.role {
             Role::Preparing(preparing) => preparing.promises.get(&self.me).is_some_and(|own| own.decided < decided),
             Role::Following | Role::Leading(_) => false,
-        };
+        }
+    }
+
+    /// The greatest log among the promises lacks what is decided here.
+    fn give_up(&mut self, ballot: Ballot<P>) {
+        let decided = self.chain.decided();
+        let superseded = self.is_superseded();
         self.role = Role::Following;
         if superseded {
             self.retry_at = Some(self.now + self.config.heartbeat / 4);

@@ -162,7 +162,6 @@ fn shrink_with_lines_in_flight() {
 }
 
 #[test]
-#[ignore = "a tie-breaker that leaves decides alone that it is no voter, and may be gone before the other has that"]
 fn leaving_tie_breaker_of_two() {
     for seed in 0..10 {
         let mut world = World::new(seed);
