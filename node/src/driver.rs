@@ -415,7 +415,11 @@ impl Driver {
     }
 
     fn look_up(&self, query: HistoryQuery, reply: oneshot::Sender<Result<Page, HistoryError>>) {
-        let Some(disk) = &self.disk else { return drop(reply.send(self.group.lines(&query))) };
+        // Of what a newcomer was told when it came, nothing is on its disk for a while.
+        let in_memory = matches!(query, HistoryQuery::Last(_)) && self.group.is_catching_up();
+        let Some(disk) = self.disk.as_ref().filter(|_| !in_memory) else {
+            return drop(reply.send(self.group.lines(&query)));
+        };
         let answer = disk.lines(query, self.group.confirmed(), self.group.unconfirmed_lines());
         runtime::spawn(async move { drop(reply.send(answer.await)) });
     }

@@ -24,7 +24,7 @@ pub fn node() -> &'static Path {
 ///
 /// # Panics
 ///
-/// As [`node`] does.
+/// As [`node()`] does.
 pub fn example(name: &str) -> PathBuf {
     build("--example", name)
 }

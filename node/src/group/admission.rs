@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tracing::{debug, info};
 use transport::PeerId;
 
-use super::{Group, Now, Output, Stage, confirmed};
+use super::{Group, Now, Output, Stage, confirming};
 use crate::api::NameRefusal;
 use crate::event::Event;
 use crate::name::Name;
@@ -144,7 +144,7 @@ impl Group {
         }
         let ranks = roster.ranks();
         self.bully.handle_members(&ranks, now.instant);
-        self.history.handle_members(&confirmed::ranked(ranks), now.instant);
+        self.history.handle_members(&confirming::ranked(ranks), now.instant);
         let reachable = &self.reachable;
         let seen = self.presence.handle_roster(roster, |peer| reachable.contains_key(&peer), absent, now.instant);
         let renamed = roster.entry(self.me.id).map(|entry| entry.name.clone()).filter(|name| *name != self.name);

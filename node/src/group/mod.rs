@@ -22,7 +22,9 @@
 mod admission;
 mod commands;
 mod confirmed;
+mod confirming;
 mod joining;
+mod lookup;
 mod outgoing;
 mod owner;
 mod private;
@@ -48,9 +50,9 @@ use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
 use self::confirmed::Confirmed;
-pub use self::confirmed::HistoryQuery;
-pub(crate) use self::confirmed::own_entry;
 use self::joining::Joining;
+pub use self::lookup::HistoryQuery;
+pub(crate) use self::lookup::own_entry;
 pub use self::outgoing::Outgoing;
 use self::private::Privates;
 use self::requests::Requests;
@@ -290,7 +292,7 @@ impl Group {
         self.tell_seen(seen);
         self.bully.handle_unreachable(peer, now.instant);
         self.match_partner(peer, now);
-        self.history.handle_unreachable(peer, confirmed::loss(why), now.instant);
+        self.history.handle_unreachable(peer, confirming::loss(why), now.instant);
         self.requests.handle_lost(peer);
         for id in self.privates.handle_gone(peer) {
             self.outputs.push_back(Output::Delivered(id, false));

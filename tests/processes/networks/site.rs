@@ -143,11 +143,11 @@ impl Drop for Site {
     }
 }
 
-/// Whatever a peer was told of its group: all but lines that somebody said, and answers.
+/// Whatever a peer was told of its group: all but lines that somebody said, their places, and answers.
 fn told(peer: &Peer) -> Vec<String> {
     let of_the_group = |line: &String| {
         let event = serde_json::from_str::<Value>(line).unwrap_or_default();
-        event["event"] != "message" && event["event"] != "reply"
+        !["message", "confirmed", "reply"].iter().any(|kind| event["event"] == *kind)
     };
     peer.process().stdout().into_iter().filter(of_the_group).collect()
 }

@@ -247,7 +247,7 @@ mod tests {
     fn an_order_comes_back_as_it_was_given() {
         assert_eq!(GO.to_string(), "GO 7 3 1000 64 500 4");
         assert_eq!(GO.to_string().parse(), Ok(GO));
-        for wrong in ["", "GO", "GO 7 4 1000 64 500 4", "GO 7 3 1000 64 500", "GO 7 3 1000 64 500 4 5", "STOP"] {
+        for wrong in ["", "GO", "GO 7 6 1000 64 500 4", "GO 7 3 1000 64 500", "GO 7 3 1000 64 500 4 5", "STOP"] {
             assert!(wrong.parse::<Go>().is_err(), "{wrong}");
         }
     }

@@ -1,0 +1,184 @@
+//! Carries what the log decides to the owner and to the disk.
+
+use std::collections::BTreeSet;
+
+use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Say};
+use tracing::{error, warn};
+use transport::{PeerId, Unreachable};
+
+use super::confirmed::Recent;
+use super::lookup::{message_of, own_entry};
+use super::{Group, Now, Output};
+use crate::event::Event;
+use crate::name::Name;
+use crate::wire::{Body, Message};
+
+impl Group {
+    /// Something that was said is to be shown.
+    pub(super) fn tell_line(&mut self, say: &Say, earlier: bool) {
+        if Body::is_line(&say.body) {
+            match message_of(say, earlier) {
+                Some(message) => self.tell(Event::Message(message)),
+                None => warn!(id = %say.id, "a line that is none"),
+            }
+        }
+    }
+
+    /// What was said before this peer was a member, or before it ended the last time.
+    pub(super) fn tell_earlier(&mut self) {
+        let recent = self.confirmed.recent();
+        let restored = self.confirmed.restored;
+        let is_own = |recent: &&Recent| recent.learnt && recent.index.number() <= restored;
+        self.confirmed.shown_from = self.confirmed.recent.iter().find(is_own).map(|recent| recent.index);
+        let placed: BTreeSet<_> = recent.iter().map(|(_, say)| say.id).collect();
+        for (index, say) in recent {
+            self.tell_line(&say, true);
+            self.tell(Event::Confirmed { id: say.id, index });
+        }
+        // What was kept may have been confirmed since, which its log shows in a moment.
+        let waiting = self.history.pool().lines().filter(|say| !placed.contains(&say.id));
+        for say in waiting.cloned().collect::<Vec<_>>() {
+            self.confirmed.waiting.insert(say.id);
+            self.tell_line(&say, true);
+        }
+    }
+
+    /// Keeps a line on the disk, if there is one, until it is confirmed.
+    pub(super) fn keep(&mut self, say: Say) {
+        if self.confirmed.has_disk {
+            self.outputs.push_back(Output::Keep(say));
+        }
+    }
+
+    pub(super) fn handle_history(&mut self, event: HistoryEvent<PeerId>, now: Now) {
+        match event {
+            HistoryEvent::Said(event) => self.handle_said(event),
+            HistoryEvent::Confirmed { unseen, .. } => self.confirmed.unseen = unseen,
+            HistoryEvent::Unconfirmed { .. } => {}
+            HistoryEvent::Log(event) => self.handle_log_event(event, now),
+        }
+    }
+
+    fn handle_log_event(&mut self, event: LogEvent<PeerId>, now: Now) {
+        match event {
+            LogEvent::Decided { index, entry, applies } => {
+                let unseen = self.confirmed.unseen.take();
+                if self.history.log().regime() != self.confirmed.told_in {
+                    for (was, id) in self.confirmed.forget_told() {
+                        self.tell(Event::Unconfirmed { id, was });
+                    }
+                }
+                self.confirmed.learn(index);
+                if let (Entry::Line(say), true) = (&*entry, applies) {
+                    self.tell_confirmed(index, say, unseen);
+                }
+            }
+            LogEvent::Undecided { index, entry } => {
+                self.confirmed.unlearn(index);
+                if let Entry::Line(say) = &*entry {
+                    // A member that comes back may have been welcomed into another regime, and was told of that one's places.
+                    if self.confirmed.was_shown(index) {
+                        self.tell(Event::Unconfirmed { id: say.id, was: index });
+                    }
+                    self.keep(say.clone());
+                }
+            }
+            LogEvent::Skipped { .. } => {}
+            LogEvent::Quorum { held, missing } => self.tell_quorum(held, missing),
+            LogEvent::Alarm(alarm) => {
+                let detail = match alarm {
+                    Alarm::DecidedWouldChange { ballot, decided } => format!(
+                        "the leader {} would change what is confirmed up to #{decided}: refused",
+                        self.name_of(ballot.peer)
+                    ),
+                    Alarm::Diverged { peer, index } => {
+                        format!("{} has another history than this peer, at or before #{index}", self.name_of(peer))
+                    }
+                };
+                error!(detail, "the history is not as it must be");
+                self.tell(Event::Alarm(detail));
+            }
+            LogEvent::Left => {
+                self.confirmed.left = true;
+                self.pursue_departure(now);
+            }
+        }
+    }
+
+    fn tell_confirmed(&mut self, index: Index, say: &Say, unseen: Option<Say>) {
+        if self.confirmed.has_disk {
+            self.outputs.push_back(Output::Forget(say.id));
+        }
+        if !Body::is_line(&say.body) {
+            if let Some(entry) = own_entry(index, say) {
+                self.tell(Event::Entry(entry));
+            }
+            return;
+        }
+        let was_told = self.confirmed.was_told(index, self.history.log().regime());
+        self.confirmed.remember(index, say.clone(), true);
+        let waited = self.confirmed.waiting.remove(&say.id);
+        if !was_told {
+            unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
+        }
+        if !was_told || waited {
+            self.tell(Event::Confirmed { id: say.id, index });
+        }
+    }
+
+    fn tell_quorum(&mut self, held: bool, missing: Vec<PeerId>) {
+        if held == self.confirmed.quorum && held {
+            return;
+        }
+        self.confirmed.quorum = held;
+        let missing = missing.into_iter().map(|voter| self.voter_name(voter)).collect();
+        self.tell(Event::Quorum { held, missing });
+    }
+
+    /// Members that are dropped are still known by name while they are voters.
+    pub(super) fn note_names(&mut self) {
+        let Some(roster) = &self.roster else { return };
+        let voters = self.history.log().voters();
+        self.confirmed.names.retain(|peer, _| voters.contains(peer));
+        self.confirmed.names.extend(roster.members().map(|(peer, entry)| (peer, entry.name.clone())));
+    }
+
+    pub(super) fn voter_name(&self, voter: PeerId) -> Name {
+        self.confirmed.names.get(&voter).cloned().unwrap_or_else(|| Name::of_stranger(voter))
+    }
+
+    /// What the log has to write and to send, together for all that was taken since the last time.
+    pub(super) fn flush_log(&mut self) {
+        let now = self.now;
+        while let Some(write) = self.history.poll_write() {
+            if self.confirmed.has_disk {
+                self.outputs.push_back(Output::Write(write));
+            } else {
+                self.history.handle_written(write.ticket, now.instant);
+            }
+        }
+        while let Some(read) = self.history.log_mut().poll_read() {
+            self.outputs.push_back(Output::Read(read));
+        }
+        while let Some(transmit) = self.history.poll_log_transmit() {
+            self.outputs.push_back(Output::Send(transmit.to, Message::Log(Box::new(transmit.message)).into()));
+        }
+        self.drain(now);
+        self.pursue_departure(now);
+    }
+}
+
+/// The members by rank, the highest first.
+pub(super) fn ranked(mut ranks: Vec<election::Rank<PeerId>>) -> Vec<PeerId> {
+    ranks.sort_unstable_by(|a, b| b.cmp(a));
+    ranks.into_iter().map(|rank| rank.peer).collect()
+}
+
+/// What the loss of a peer says about its vote.
+pub(super) fn loss(why: Unreachable) -> Loss {
+    match why {
+        Unreachable::Left => Loss::Left,
+        Unreachable::Gone | Unreachable::Restarted => Loss::Gone,
+        _ => Loss::Silent,
+    }
+}

@@ -1,0 +1,177 @@
+//! What the owner can look up of the history.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use history::{Entry, Index, Regime, Say};
+use transport::PeerId;
+
+use super::Group;
+use crate::api::{HistoryError, Line, Page};
+use crate::event;
+use crate::name::Name;
+use crate::store::words::words;
+use crate::text;
+use crate::wire::Body;
+
+/// Which lines of the history are wanted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HistoryQuery {
+    /// The last ones, unconfirmed ones included.
+    Last(usize),
+    /// Those from a place on: this many at most.
+    From(Index, usize),
+    /// The last of those that have all these words.
+    Search(String, usize),
+}
+
+impl Group {
+    /// How many places of the history are confirmed, as far as this peer knows.
+    pub fn confirmed(&self) -> u64 {
+        self.history.log().decided()
+    }
+
+    /// How many places are confirmed by what was learnt, or by what this peer was told when it joined.
+    pub(super) fn known_decided(&self) -> (Option<Regime<PeerId>>, u64) {
+        let (log, confirmed) = (self.history.log(), &self.confirmed);
+        (log.regime(), log.decided()).max((confirmed.told_in, confirmed.told_below))
+    }
+
+    /// Whether this newcomer was told of lines that its log does not have yet.
+    pub fn is_catching_up(&self) -> bool {
+        self.confirmed.untaught(self.history.log().decided()).next().is_some()
+    }
+
+    /// How many lines wait to be confirmed here.
+    pub fn unconfirmed(&self) -> usize {
+        self.history.pool().len()
+    }
+
+    /// How many members vote on what is confirmed.
+    pub fn voters(&self) -> usize {
+        self.history.log().voters().len()
+    }
+
+    /// Whether lines can be confirmed.
+    pub fn has_quorum(&self) -> bool {
+        self.confirmed.quorum
+    }
+
+    /// The voters that cannot be reached.
+    pub fn missing_voters(&self) -> Vec<Name> {
+        self.history.log().missing_voters().into_iter().map(|voter| self.voter_name(voter)).collect()
+    }
+
+    /// Looks up lines in memory, where a member without a disk has the last 100,000.
+    ///
+    /// # Errors
+    ///
+    /// What is searched for has no word.
+    pub fn lines(&self, query: &HistoryQuery) -> Result<Page, HistoryError> {
+        let places = || self.places().rev().filter_map(|(index, say)| self.line(Some(index), say));
+        let waiting = || self.unconfirmed_lines();
+        Ok(match query {
+            HistoryQuery::Last(last) => {
+                let waiting = waiting();
+                let room = last.saturating_sub(waiting.len());
+                let mut lines: Vec<_> = places().take(room + 1).collect();
+                let more = lines.len() > room || waiting.len() > *last;
+                lines.truncate(room);
+                lines.reverse();
+                let skipped = waiting.len().saturating_sub(*last);
+                lines.extend(waiting.into_iter().skip(skipped));
+                Page { lines, more }
+            }
+            HistoryQuery::From(from, most) => {
+                let after = self.places().filter(|(index, _)| index >= from);
+                let mut lines: Vec<_> =
+                    after.filter_map(|(index, say)| self.line(Some(index), say)).take(most + 1).collect();
+                if lines.len() <= *most {
+                    lines.extend(waiting());
+                }
+                let more = lines.len() > *most;
+                lines.truncate(*most);
+                Page { lines, more }
+            }
+            HistoryQuery::Search(wanted_text, last) => {
+                let wanted: Vec<_> = words(wanted_text).collect();
+                if wanted.is_empty() {
+                    return Err(HistoryError::Words(format!(
+                        "`{}` has no word to search for: give some letters or digits",
+                        text::escape(wanted_text)
+                    )));
+                }
+                let has_all = |line: &Line| {
+                    let found: BTreeSet<_> = words(&line.message.text).collect();
+                    wanted.iter().all(|word| found.contains(word))
+                };
+                let mut lines: Vec<_> = places().filter(has_all).take(last + 1).collect();
+                let more = lines.len() > *last;
+                lines.truncate(*last);
+                lines.reverse();
+                Page { lines, more }
+            }
+        })
+    }
+
+    /// The lines that are said and not confirmed, in the order they are to be confirmed in.
+    pub fn unconfirmed_lines(&self) -> Vec<Line> {
+        self.history.pool().lines().filter_map(|say| self.line(None, say)).collect()
+    }
+
+    /// Programs' own entries from a place on, this many at most.
+    ///
+    /// # Errors
+    ///
+    /// What stands there is no longer in memory: the first place that is.
+    pub fn entries(&self, from: Index, most: usize) -> Result<Vec<event::Entry>, u64> {
+        let first = self.history.log().first_in_memory();
+        if from.number() < first {
+            return Err(first);
+        }
+        let after = self.places().filter(|(index, _)| *index >= from);
+        Ok(after.filter_map(|(index, say)| own_entry(index, say)).take(most).collect())
+    }
+
+    /// What was put into the history and is in memory, the oldest first.
+    fn places(&self) -> impl DoubleEndedIterator<Item = (Index, &Say)> {
+        let log = self.history.log();
+        let says = |place| {
+            let index = Index::new(place)?;
+            match &**log.get(index)? {
+                Entry::Line(say) => Some((index, say)),
+                _ => None,
+            }
+        };
+        (log.first_in_memory()..log.decided() + 1).filter_map(says).chain(self.confirmed.untaught(log.decided()))
+    }
+
+    fn line(&self, index: Option<Index>, say: &Say) -> Option<Line> {
+        Some(Line { index, message: message_of(say, false)? })
+    }
+}
+
+/// A line, if that is what was put into the history.
+pub(crate) fn message_of(say: &Say, earlier: bool) -> Option<event::Message> {
+    match transport::decode::<Body>(&say.body) {
+        Ok(Body::Line(line)) if text::check(&line.text).is_ok() => Some(event::Message {
+            id: say.id,
+            from: line.name,
+            from_id: line.from,
+            text: line.text,
+            sent_at: line.sent_at,
+            earlier,
+        }),
+        _ => None,
+    }
+}
+
+/// A program's own entry, if that is what was put into the history.
+pub(crate) fn own_entry(index: Index, say: &Say) -> Option<event::Entry> {
+    match transport::decode::<Body>(&say.body) {
+        Ok(Body::Entry { from, kind, bytes }) => {
+            Some(event::Entry { index, id: say.id, from, kind, bytes: Bytes::copy_from_slice(&bytes) })
+        }
+        _ => None,
+    }
+}
