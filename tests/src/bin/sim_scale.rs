@@ -3,7 +3,7 @@
 //! Times are simulated milliseconds: `join_ms` from the moment at which all but the founder start until all are members that follow
 //! it, `rest_ms` until, further, all are linked and have one roster, `agree_ms` from the leader's end until all agree on the next.
 //! `join_*` and `agree_*` are messages sent meanwhile by all together; of `join_links` all that follow from it. A thousand
-//! take half an hour and 4 GiB; name sizes to have others.
+//! take half an hour and 6 GiB; name sizes to have others.
 
 use mesh_tests::sim::Scale;
 
