@@ -3,8 +3,11 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
+use crate::logs;
 use crate::output::Output;
 
 /// Where diagnostics are shown while a person is typing on the terminal that stderr is.
@@ -17,13 +20,13 @@ pub(crate) fn start() {
     if let Ok(directive) = "rustyline=off".parse() {
         filter = filter.add_directive(directive);
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| Lines)
         .with_ansi(io::stderr().is_terminal())
         // The alternative is `eprintln!`, which panics when stderr is closed.
         .log_internal_errors(false)
-        .init();
+        .with_filter(filter);
+    tracing_subscriber::registry().with(lines).with(logs::layer()).init();
 }
 
 /// Shows diagnostics above the line being typed from now on, if they would have torn it.

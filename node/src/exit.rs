@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use node::{NameError, StartError, text};
 use thiserror::Error;
 
+use crate::logs::LogError;
 use crate::output::Trouble;
 
 /// Why the program ends with something other than 0.
@@ -22,6 +23,9 @@ pub(crate) enum Failure {
         /// Why it is no name.
         reason: NameError,
     },
+    /// The logs cannot be kept.
+    #[error(transparent)]
+    Logs(#[from] LogError),
     /// The member did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -50,7 +54,7 @@ impl Failure {
         match self {
             Self::Output(_) | Self::System { .. } | Self::Fault => 1,
             Self::Start(StartError::Interrupted | StartError::IdInUse) => 1,
-            Self::Arguments(_) | Self::Start(StartError::Config(_)) => 2,
+            Self::Arguments(_) | Self::Logs(_) | Self::Start(StartError::Config(_)) => 2,
             Self::Start(StartError::Listen(transport::ListenError::Config(_))) => 2,
             Self::Name { .. } | Self::Start(StartError::NameRefused { .. }) => 3,
             Self::Start(StartError::NotJoined { .. }) => 4,

@@ -9,6 +9,7 @@ mod exit;
 mod headless;
 mod input;
 mod json;
+mod logs;
 mod options;
 mod output;
 mod pages;
@@ -34,6 +35,7 @@ fn run() -> Result<(), Failure> {
         Parsed::Told(text) => return output::tell(&text),
         Parsed::Run(options) => *options,
     };
+    let _logs = options.log_dir.as_deref().map(logs::open).transpose()?;
     transport::runtime::block_on(async {
         let signals = Signals::listen().map_err(|source| Failure::System { what: "listen for signals", source })?;
         match options.mode {

@@ -69,6 +69,8 @@ pub(crate) enum Mode {
 pub(crate) struct Options {
     /// How it is shown.
     pub(crate) mode: Mode,
+    /// Where logs are kept.
+    pub(crate) log_dir: Option<PathBuf>,
     /// The name given, a name or not.
     pub(crate) name: Option<String>,
     /// Everything else; its name is a stand-in.
@@ -169,6 +171,10 @@ struct Arguments {
     #[structopt(long, value_name = "PATH", parse(try_from_str = directory))]
     data_dir: Option<PathBuf>,
 
+    /// Keep connections.log and chat.log in this directory, a file a day each. Made if need be [default: none]
+    #[structopt(long, value_name = "PATH", parse(try_from_str = directory))]
+    log_dir: Option<PathBuf>,
+
     /// Allow an address other than loopback although nothing is encrypted and nobody has to prove who they are
     #[structopt(long)]
     insecure: bool,
@@ -216,7 +222,7 @@ impl Arguments {
             timeout: self.timeout.unwrap_or(usual.timeout),
             name: usual.name,
         };
-        Options { mode, name: self.name, settings }
+        Options { mode, log_dir: self.log_dir, name: self.name, settings }
     }
 }
 

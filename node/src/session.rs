@@ -13,6 +13,7 @@ use transport::runtime::{sleep_until, timeout};
 
 use crate::exit::Failure;
 use crate::input::Input;
+use crate::logs;
 use crate::output::{Output, Trouble};
 use crate::signals::Signals;
 
@@ -267,11 +268,14 @@ impl Session {
 
 /// Shows an event, unless it ends the membership.
 fn happen(event: Option<Event>, face: &mut impl Face) -> Option<Departure> {
+    if let Some(bye @ Event::Bye(_)) = &event {
+        logs::note(bye);
+    }
     match event {
         Some(Event::Bye(ByeReason::Left)) => Some(Departure::Asked),
         Some(Event::Bye(ByeReason::Fault)) | None => Some(Departure::Fault),
         Some(event) => {
-            face.show(event);
+            take_down(event, face);
             None
         }
     }
@@ -279,7 +283,15 @@ fn happen(event: Option<Event>, face: &mut impl Face) -> Option<Departure> {
 
 /// Shows an event of one who leaves: that it leaves is shown by [`Face::bye`].
 fn show(event: Event, face: &mut impl Face) {
-    if !matches!(event, Event::Bye(_)) {
-        face.show(event);
+    if matches!(event, Event::Bye(_)) {
+        logs::note(&event);
+    } else {
+        take_down(event, face);
     }
+}
+
+/// Shows an event, and writes it to the log.
+fn take_down(event: Event, face: &mut impl Face) {
+    logs::note(&event);
+    face.show(event);
 }

@@ -1,10 +1,12 @@
 //! Accepting: whoever connects has a few seconds to say hello.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{debug, warn};
 
+use crate::connections::Other;
 use crate::event::DialError;
 use crate::handshake;
 use crate::registry::Shared;
@@ -40,7 +42,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
                 let token = shared.silent_arrived(stream.clone());
                 let (shared, counted) = (shared.clone(), welcoming.clone());
                 runtime::spawn(async move {
-                    welcome(shared, stream, token).await;
+                    welcome(shared, stream, from, token).await;
                     drop(counted);
                 });
             }
@@ -54,19 +56,22 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 /// One accepted connection, from its hello to the link.
-async fn welcome(shared: Arc<Shared>, stream: TcpStream, token: u64) {
+async fn welcome(shared: Arc<Shared>, stream: TcpStream, from: SocketAddr, token: u64) {
+    let other = |name| Other { address: Some(from), name };
     let hello = runtime::timeout(HELLO_LIMIT, handshake::read_hello(stream, &shared.identity)).await;
     shared.silent_gone(token);
-    let acquainted = match hello.unwrap_or(Err(DialError::TimedOut)) {
+    let acquainted = match hello.unwrap_or(Err((DialError::TimedOut, None))) {
         Ok(acquainted) => acquainted,
-        Err(error) => {
+        Err((error, name)) => {
             debug!(%error, "connection without a usable hello");
+            other(name.as_deref().unwrap_or_default()).rejected(clause(&error));
             return;
         }
     };
-    let peer = acquainted.peer.id;
+    let (peer, name) = (acquainted.peer.id, acquainted.peer.name.clone());
     if let Err(refusal) = shared.accepts(&acquainted.peer, token) {
         debug!(%peer, %refusal, "refused");
+        other(&name).rejected(&refusal);
         let refused = handshake::refuse(acquainted.stream, &shared.identity, refusal);
         runtime::timeout(shared.timeout, refused).await;
         return;
@@ -77,6 +82,17 @@ async fn welcome(shared: Arc<Shared>, stream: TcpStream, token: u64) {
         Err(error) => {
             shared.consent_over(peer, token);
             debug!(%peer, %error, "the dialler decided otherwise");
+            other(&name).closed(clause(&error));
         }
+    }
+}
+
+/// Why there is no link, as seen by who was dialled.
+fn clause(error: &DialError) -> String {
+    match error {
+        DialError::TimedOut => "it said nothing in time".into(),
+        DialError::NoPeer(what) => what.clone(),
+        DialError::Refused(refusal) => refusal.to_string(),
+        other => other.to_string(),
     }
 }

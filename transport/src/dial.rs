@@ -9,6 +9,7 @@ use futures::future::join_all;
 use rand::RngExt;
 use tracing::{debug, trace};
 
+use crate::connections::Other;
 use crate::control::Refusal;
 use crate::event::{DialError, Event, Unreachable};
 use crate::handshake;
@@ -112,7 +113,10 @@ async fn attempt(shared: &Arc<Shared>, address: SocketAddr) -> Result<PeerId, Fa
     let acquainted = match handshake::introduce(stream, &shared.identity).await {
         Ok(acquainted) => acquainted,
         Err((DialError::Refused(Refusal::Duplicate), Some(by))) => return Ok(by),
-        Err(failure) => return Err(failure),
+        Err(failure) => {
+            Other { address: Some(address), name: "" }.rejected(&failure.0);
+            return Err(failure);
+        }
     };
     let peer = acquainted.peer.id;
     if let Err(acquainted) = shared.confirm(acquainted) {

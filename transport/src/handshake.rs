@@ -45,7 +45,7 @@ impl Identity {
     }
 
     /// Judges the other end's hello.
-    fn judge(&self, hello: Hello) -> Result<PeerInfo, Refusal> {
+    fn judge(&self, hello: &Hello) -> Result<(), Refusal> {
         if hello.group != self.group {
             return Err(Refusal::Group { ours: self.group.clone() });
         }
@@ -55,7 +55,7 @@ impl Identity {
         if hello.peer.name.len() > LONGEST_NAME {
             return Err(Refusal::Malformed);
         }
-        Ok(hello.peer)
+        Ok(())
     }
 }
 
@@ -63,24 +63,25 @@ impl Identity {
 ///
 /// # Errors
 ///
-/// Something else than one of us, or a peer that was refused; it has been told.
-pub(crate) async fn read_hello(mut stream: TcpStream, identity: &Identity) -> Result<Acquainted, DialError> {
-    let body = read_control(&mut stream).await?;
-    let judged = match version_of(&body) {
-        None => return Err(DialError::NoPeer("no hello".into())),
+/// Something else than one of us, or a peer that was refused; it has been told. What it called itself, if it got so far.
+pub(crate) async fn read_hello(
+    mut stream: TcpStream,
+    identity: &Identity,
+) -> Result<Acquainted, (DialError, Option<String>)> {
+    let body = read_control(&mut stream).await.map_err(|error| (error, None))?;
+    let (judged, name) = match version_of(&body) {
+        None => return Err((DialError::NoPeer("no hello".into()), None)),
         Some(PROTOCOL_VERSION) => match codec::decode(&body) {
-            Ok(Control::Hello(hello)) => identity.judge(hello),
-            _ => Err(Refusal::Malformed),
+            Ok(Control::Hello(hello)) => match identity.judge(&hello) {
+                Ok(()) => return Ok(Acquainted { stream, peer: hello.peer }),
+                Err(refusal) => (refusal, Some(hello.peer.name)),
+            },
+            _ => (Refusal::Malformed, None),
         },
-        Some(_) => Err(Refusal::Version { ours: PROTOCOL_VERSION }),
+        Some(_) => (Refusal::Version { ours: PROTOCOL_VERSION }, None),
     };
-    match judged {
-        Ok(peer) => Ok(Acquainted { stream, peer }),
-        Err(refusal) => {
-            refuse(stream, identity, refusal.clone()).await;
-            Err(DialError::Refused(refusal))
-        }
-    }
+    refuse(stream, identity, judged.clone()).await;
+    Err((DialError::Refused(judged), name))
 }
 
 /// The acceptor's second step: consents, and waits for the dialler's decision.
@@ -120,8 +121,8 @@ pub(crate) async fn introduce(
     match codec::decode(&body) {
         Ok(Control::Hello(hello)) if hello.magic == MAGIC && hello.version == PROTOCOL_VERSION => {
             let by = hello.peer.id;
-            match identity.judge(hello) {
-                Ok(peer) => Ok(Acquainted { stream, peer }),
+            match identity.judge(&hello) {
+                Ok(()) => Ok(Acquainted { stream, peer: hello.peer }),
                 Err(refusal) => {
                     refuse(stream, identity, refusal.clone()).await;
                     Err((DialError::Refused(refusal), Some(by)))

@@ -1,6 +1,6 @@
 //! One established link: its writer, its queue and its proofs of life.
 
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{Context, Poll, Waker};
@@ -14,6 +14,7 @@ use futures::{AsyncWrite, AsyncWriteExt};
 use crate::beat::Beat;
 use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES};
 use crate::congestion::Congestion;
+use crate::connections::Other;
 use crate::control::{Control, Farewell, Ping};
 use crate::error::SendError;
 use crate::event::Unreachable;
@@ -33,6 +34,7 @@ pub const MAX_URGENT_BYTES: usize = PIECE_BYTES - RELAY_BYTES;
 pub(crate) struct Link {
     pub(crate) peer: PeerInfo,
     pub(crate) since: Instant,
+    address: Option<SocketAddr>,
     stream: TcpStream,
     queue: Mutex<Queue>,
     queued: AtomicWaker,
@@ -54,6 +56,7 @@ impl Link {
         Self {
             peer,
             since: now,
+            address: stream.peer_addr().ok(),
             stream,
             queue: Mutex::default(),
             queued: AtomicWaker::new(),
@@ -62,6 +65,11 @@ impl Link {
             liveness: Mutex::new(Liveness::new(timeout, now)),
             ended: OnceLock::new(),
         }
+    }
+
+    /// The other end of the connection.
+    pub(crate) fn other(&self) -> Other<'_> {
+        Other { address: self.address, name: &self.peer.name }
     }
 
     /// Tells the other end that this connection is the link, ahead of anything else.

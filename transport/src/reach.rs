@@ -86,6 +86,7 @@ impl Shared {
     pub(crate) async fn run_link(self: &Arc<Self>, link: Arc<Link>, mut outlet: Outlet) -> Unreachable {
         let peer = link.peer.id;
         info!(%peer, name = link.peer.name, "linked");
+        link.other().accepted();
         self.reach(|overlay| overlay.handle_link_up(&link.peer, Instant::now()));
         self.announce_when_due();
         let mut reader = Reader::new(link.clone());
@@ -108,6 +109,7 @@ impl Shared {
             }
         };
         info!(%peer, name = link.peer.name, %reason, "link ended");
+        link.other().closed(reason);
         self.reach(|overlay| overlay.handle_link_down(peer, reason, Instant::now()));
         reason
     }

@@ -10,8 +10,8 @@ use mesh_tests::{Cluster, Launch, Outcome, ports, program, unique_group};
 fn arguments_that_cannot_be_used_end_with_2() {
     let wrong = [
         vec!["--gateway", "9000"],
-        vec!["--log-dir", "/tmp"],
         vec!["--data-dir", ""],
+        vec!["--log-dir", ""],
         vec!["--secret-file", "/dev/null"],
         vec!["--nonsense"],
         vec!["stray"],

@@ -3,6 +3,7 @@
 mod arguments;
 mod console;
 mod history;
+mod logs;
 mod script;
 mod streams;
 mod terminal;
