@@ -31,7 +31,7 @@ impl Group {
             self.tell_private(peer, line);
             self.outputs.push_back(Output::Delivered(id, true));
         } else if self.privates.add(peer, line, now.instant) {
-            self.send_private(peer);
+            self.send_privates(now);
         } else {
             self.outputs.push_back(Output::Delivered(id, false));
         }

@@ -54,7 +54,7 @@ use self::joining::Joining;
 pub use self::lookup::HistoryQuery;
 pub(crate) use self::lookup::own_entry;
 pub use self::outgoing::Outgoing;
-use self::private::Privates;
+use self::private::{Privates, Shown};
 use self::requests::Requests;
 pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};
@@ -187,6 +187,7 @@ pub struct Group {
     /// When whom was asked for its roster, which has not come.
     pulled: BTreeMap<PeerId, Instant>,
     privates: Privates,
+    shown: Shown,
     requests: Requests,
     compare_at: Instant,
     /// When a member that its leader's roster lacks asks to be admitted again.
@@ -227,6 +228,7 @@ impl Group {
             leader: None,
             pulled: BTreeMap::new(),
             privates: Privates::new(private),
+            shown: Shown::default(),
             requests: Requests::default(),
             compare_at: now.instant + COMPARE,
             rejoin_at: None,
@@ -254,7 +256,8 @@ impl Group {
             self.bully.handle_link_lost(id, now.instant);
         }
         self.match_partner(id, now);
-        self.send_private(id);
+        self.privates.handle_path(id, now.instant);
+        self.send_privates(now);
         self.send_have(id);
         if let Stage::Joining(joining) = &mut self.stage
             && self.roster.as_ref().is_some_and(|roster| roster.leader() == id)
@@ -274,6 +277,8 @@ impl Group {
                 self.history.handle_reachable(peer, now.instant);
             }
             self.requests.handle_lost(peer);
+            self.privates.handle_path(peer, now.instant);
+            self.send_privates(now);
             self.send_have(peer);
         }
         self.settle(now);
@@ -332,6 +337,7 @@ impl Group {
         for id in self.privates.handle_timeout(now.instant) {
             self.outputs.push_back(Output::Delivered(id, false));
         }
+        self.send_privates(now);
         for id in self.requests.handle_timeout(now.instant) {
             self.outputs.push_back(Output::Members(id, Err(RequestError::NoLeader)));
         }
@@ -483,7 +489,7 @@ impl Group {
                     self.history.handle_log_message(from, *message, now.instant);
                 }
             }
-            Message::Private(line) => self.handle_private(from, line),
+            Message::Private(line) => self.handle_private(from, line, now),
             Message::PrivateAck(id) => {
                 if self.privates.handle_ack(from, id) {
                     self.outputs.push_back(Output::Delivered(id, true));

@@ -1,9 +1,9 @@
 //! Private messages on their way (pure).
 //!
-//! Each is sent once, over the link to its recipient, and is delivered when that peer says so. A recipient whose link is not
-//! up is waited for, not for long.
+//! Each is sent to its recipient until that peer has acknowledged it, or gone, or five seconds have passed; the recipient shows
+//! it once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use history::{MessageId, Session};
@@ -17,12 +17,21 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// How many may be on their way. A person never gets there; a program that does is told that they weren't delivered.
 const MOST: usize = 4096;
 
+/// When an unacknowledged one is sent again: a link that broke, or a peer on the way, may have lost it.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a message that was shown is known by its id, so that it is not shown again; far longer than it is sent again.
+const KNOWN: Duration = Duration::from_secs(60);
+
+/// How many of those there may be; beyond, the oldest are forgotten.
+const KNOWN_MOST: usize = 16_384;
+
 #[derive(Clone, Debug)]
 struct Pending {
     to: PeerId,
+    line: PrivateLine,
+    send_at: Instant,
     deadline: Instant,
-    /// Until it has been sent.
-    line: Option<PrivateLine>,
 }
 
 /// One's own private messages that are not acknowledged.
@@ -50,14 +59,23 @@ impl Privates {
         if self.pending.len() >= MOST {
             return false;
         }
-        self.pending.insert(line.id, Pending { to, deadline: now + LIMIT, line: Some(line) });
+        self.pending.insert(line.id, Pending { to, line, send_at: now, deadline: now + LIMIT });
         true
     }
 
-    /// What is to be sent to a peer that can be reached.
-    pub(super) fn take_unsent(&mut self, to: PeerId) -> Vec<PrivateLine> {
-        let to_it = self.pending.values_mut().filter(|pending| pending.to == to);
-        to_it.filter_map(|pending| pending.line.take()).collect()
+    /// What is on its way to a peer may be lost: it is sent again at once.
+    pub(super) fn handle_path(&mut self, to: PeerId, now: Instant) {
+        self.pending.values_mut().filter(|pending| pending.to == to).for_each(|pending| pending.send_at = now);
+    }
+
+    /// What is to be sent now, whether its recipient can be reached or not: then it waits for the next time.
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(PeerId, PrivateLine)> {
+        let due = self.pending.values_mut().filter(|pending| pending.send_at <= now);
+        due.map(|pending| {
+            pending.send_at = now + AGAIN;
+            (pending.to, pending.line.clone())
+        })
+        .collect()
     }
 
     /// The recipient's peer acknowledged a message. Whether that was waited for.
@@ -84,7 +102,7 @@ impl Privates {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.pending.values().map(|pending| pending.deadline).min()
+        self.pending.values().map(|pending| pending.send_at.min(pending.deadline)).min()
     }
 
     fn give_up(&mut self, which: impl Fn(&Pending) -> bool) -> Vec<MessageId> {
@@ -93,5 +111,79 @@ impl Privates {
             self.pending.remove(id);
         }
         given_up
+    }
+}
+
+/// The private messages that this peer has shown.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shown {
+    ids: BTreeSet<MessageId>,
+    order: VecDeque<(Instant, MessageId)>,
+}
+
+impl Shown {
+    /// A message arrived. Whether it is to be shown: not if it was.
+    pub(super) fn handle_arrival(&mut self, id: MessageId, now: Instant) -> bool {
+        while self.order.len() >= KNOWN_MOST || self.order.front().is_some_and(|(at, _)| *at + KNOWN <= now) {
+            let Some((_, old)) = self.order.pop_front() else { break };
+            self.ids.remove(&old);
+        }
+        let is_new = self.ids.insert(id);
+        if is_new {
+            self.order.push_back((now, id));
+        }
+        is_new
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(number: u64) -> MessageId {
+        MessageId { session: Session::new(Uuid::nil()), number }
+    }
+
+    fn secs(secs: u64) -> Duration {
+        Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_sent_again_each_second_and_at_once_when_the_way_changes() {
+        let (now, bob) = (Instant::now(), PeerId::new(Uuid::from_u128(2)));
+        let mut privates = Privates::new(Session::new(Uuid::nil()));
+        let name: crate::Name = "bob".parse().unwrap();
+        let sent_at = crate::Timestamp::default();
+        let line = PrivateLine { id: privates.next_id(), from: name.clone(), to: name, sent_at, text: "psst".into() };
+        assert!(privates.add(bob, line.clone(), now));
+        let due = |privates: &mut Privates, at| privates.take_due(at).len();
+        assert_eq!((due(&mut privates, now), due(&mut privates, now)), (1, 0));
+        assert_eq!(privates.poll_timeout(), Some(now + AGAIN));
+        privates.handle_path(bob, now + AGAIN / 2);
+        assert_eq!((due(&mut privates, now + AGAIN / 2), due(&mut privates, now + AGAIN)), (1, 0));
+        assert_eq!(due(&mut privates, now + AGAIN * 2), 1);
+        assert!(privates.handle_ack(bob, line.id) && !privates.handle_ack(bob, line.id));
+        assert_eq!(privates.poll_timeout(), None);
+    }
+
+    #[test]
+    fn a_message_that_arrives_twice_is_shown_once() {
+        let now = Instant::now();
+        let mut shown = Shown::default();
+        assert!(shown.handle_arrival(id(1), now) && shown.handle_arrival(id(3), now));
+        assert!(!shown.handle_arrival(id(1), now + secs(5)));
+        assert!(shown.handle_arrival(id(2), now + KNOWN));
+        assert_eq!(shown.len(), 1, "the others are forgotten");
+        assert!(
+            (0..2 * KNOWN_MOST as u64).filter(|number| shown.handle_arrival(id(*number), now + KNOWN)).count()
+                > KNOWN_MOST
+        );
+        assert_eq!(shown.len(), KNOWN_MOST);
     }
 }

@@ -75,12 +75,14 @@ impl Group {
     }
 
     /// Something was said to this peer alone.
-    pub(super) fn handle_private(&mut self, from: PeerId, line: PrivateLine) {
+    pub(super) fn handle_private(&mut self, from: PeerId, line: PrivateLine, now: Now) {
         if !self.is_member() || text::check(&line.text).is_err() {
             return;
         }
         self.send(from, Message::PrivateAck(line.id));
-        self.tell_private(from, line);
+        if self.shown.handle_arrival(line.id, now.instant) {
+            self.tell_private(from, line);
+        }
     }
 
     pub(super) fn tell_private(&mut self, from_id: PeerId, line: PrivateLine) {
@@ -88,9 +90,10 @@ impl Group {
         self.tell(Event::Private(event::Private { id, from, from_id, to, text, sent_at }));
     }
 
-    pub(super) fn send_private(&mut self, to: PeerId) {
-        if self.reachable.contains_key(&to) {
-            for line in self.privates.take_unsent(to) {
+    /// Sends the private messages that are due.
+    pub(super) fn send_privates(&mut self, now: Now) {
+        for (to, line) in self.privates.take_due(now.instant) {
+            if self.reachable.contains_key(&to) {
                 self.send(to, Message::Private(line));
             }
         }

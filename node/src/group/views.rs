@@ -28,6 +28,8 @@ pub struct Sizes {
     pub sessions: usize,
     /// Private messages on their way.
     pub privates: usize,
+    /// Private messages that were shown and are known by their ids.
+    pub shown: usize,
     /// Requests that wait for an answer.
     pub requests: usize,
     /// Outputs that were not polled.
@@ -105,6 +107,7 @@ impl Group {
             line_bytes: self.history.pool().weight(),
             sessions: self.history.pool().sessions(),
             privates: self.privates.len(),
+            shown: self.shown.len(),
             requests: self.requests.len(),
             outputs: self.outputs.len(),
         }

@@ -8,6 +8,7 @@ use super::Verdict;
 const LINE_BYTES: usize = 8 << 20;
 const SESSIONS: usize = 4096 + 1;
 const PRIVATES: usize = 4096;
+const SHOWN: usize = 16_384;
 const REQUESTS: usize = 1024;
 const KNOWN: usize = 4096;
 
@@ -17,11 +18,12 @@ const KNOWN: usize = 4096;
 ///
 /// What is too large.
 pub fn check(sizes: &Sizes, known: usize) -> Verdict {
-    let Sizes { line_bytes, sessions, privates, requests, outputs } = *sizes;
+    let Sizes { line_bytes, sessions, privates, shown, requests, outputs } = *sizes;
     for (what, size, bound) in [
         ("bytes of lines", line_bytes, LINE_BYTES),
         ("sessions", sessions, SESSIONS),
         ("private messages on their way", privates, PRIVATES),
+        ("private messages known by their ids", shown, SHOWN),
         ("requests", requests, REQUESTS),
         ("outputs left behind", outputs, 0),
         ("peers in the table of links", known, KNOWN),
@@ -39,8 +41,14 @@ mod tests {
 
     #[test]
     fn what_is_above_its_bound_is_seen() {
-        let within =
-            Sizes { line_bytes: LINE_BYTES, sessions: SESSIONS, privates: PRIVATES, requests: REQUESTS, outputs: 0 };
+        let within = Sizes {
+            line_bytes: LINE_BYTES,
+            sessions: SESSIONS,
+            privates: PRIVATES,
+            shown: SHOWN,
+            requests: REQUESTS,
+            outputs: 0,
+        };
         check(&within, KNOWN).unwrap();
         for over in [
             Sizes { line_bytes: LINE_BYTES + 1, ..within },
