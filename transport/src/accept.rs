@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use crate::connections::Other;
+use crate::control::Refusal;
 use crate::event::DialError;
 use crate::handshake;
 use crate::registry::Shared;
@@ -92,6 +93,9 @@ fn clause(error: &DialError) -> String {
     match error {
         DialError::TimedOut => "it said nothing in time".into(),
         DialError::NoPeer(what) => what.clone(),
+        DialError::Refused(Refusal::Group { .. }) => "it is of another group".into(),
+        DialError::Refused(Refusal::Version { .. }) => "it speaks another version of the protocol".into(),
+        DialError::Refused(Refusal::Malformed) => "its hello makes no sense".into(),
         DialError::Refused(refusal) => refusal.to_string(),
         other => other.to_string(),
     }

@@ -12,8 +12,8 @@ pub(crate) fn event(event: &Event, epoch: u64) -> Option<String> {
         Event::Joined { id, name, address, via } => {
             line("joined", Joined { id: Shown(id), name: Shown(name), address: Shown(address), via: via.as_str() })
         }
-        Event::Left { id, name, reason, .. } => {
-            line("left", Left { id: Shown(id), name: Shown(name), reason: reason.as_str() })
+        Event::Left { id, name, reason, detail } => {
+            line("left", Left { id: Shown(id), name: Shown(name), reason: reason.as_str(), detail })
         }
         Event::Renamed { id, from, to } => line("renamed", Renamed { id: Shown(id), from: Shown(from), to: Shown(to) }),
         Event::Leader(leader) => line("leader", LeaderEvent::new(leader.as_ref(), epoch)),
@@ -132,6 +132,7 @@ struct Left<'a> {
     id: Shown<'a>,
     name: Shown<'a>,
     reason: &'a str,
+    detail: &'a str,
 }
 
 #[derive(Serialize)]

@@ -65,7 +65,7 @@ fn who_comes_goes_and_is_renamed() {
     );
     for (reason, word) in [(LeftReason::Left, "left"), (LeftReason::Failed, "failed")] {
         let left = Event::Left { id: id(), name: bob.clone(), reason, detail: "it reset the link".into() };
-        is(&left, "left", json!({ "id": ID, "name": "bob", "reason": word }));
+        is(&left, "left", json!({ "id": ID, "name": "bob", "reason": word, "detail": "it reset the link" }));
     }
     let renamed = Event::Renamed { id: id(), from: bob, to: name("bob-2") };
     is(&renamed, "renamed", json!({ "id": ID, "from": "bob", "to": "bob-2" }));
