@@ -418,10 +418,22 @@ impl Driver {
         // Of what a newcomer was told when it came, nothing is on its disk for a while.
         let in_memory = matches!(query, HistoryQuery::Last(_)) && self.group.is_catching_up();
         let Some(disk) = self.disk.as_ref().filter(|_| !in_memory) else {
-            return drop(reply.send(self.group.lines(&query)));
+            return self.look_up_in_memory(&query, reply);
         };
         let answer = disk.lines(query, self.group.confirmed(), self.group.unconfirmed_lines());
         runtime::spawn(async move { drop(reply.send(answer.await)) });
+    }
+
+    /// A search looks at every line there is: a thread of its own does, and nobody waits for it.
+    fn look_up_in_memory(&self, query: &HistoryQuery, reply: oneshot::Sender<Result<Page, HistoryError>>) {
+        let HistoryQuery::Search(words, last) = query else {
+            return drop(reply.send(self.group.lines(query)));
+        };
+        let (searchable, words, last) = (self.group.searchable(), words.clone(), *last);
+        let search = move || drop(reply.send(searchable.search(&words, last)));
+        if let Err(error) = std::thread::Builder::new().name("search".into()).spawn(search) {
+            tracing::warn!(%error, "no thread to search with");
+        }
     }
 
     fn read_entries(&self, from: Index, most: usize, reply: oneshot::Sender<Result<Vec<Entry>, HistoryError>>) {

@@ -1,6 +1,7 @@
 //! What the owner can look up of the history.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use history::{Entry, Index, Regime, Say};
@@ -68,7 +69,7 @@ impl Group {
     ///
     /// What is searched for has no word.
     pub fn lines(&self, query: &HistoryQuery) -> Result<Page, HistoryError> {
-        let places = || self.places().rev().filter_map(|(index, say)| self.line(Some(index), say));
+        let places = || self.places().rev().filter_map(|(index, say)| line(Some(index), say));
         let waiting = || self.unconfirmed_lines();
         Ok(match query {
             HistoryQuery::Last(last) => {
@@ -85,7 +86,7 @@ impl Group {
             HistoryQuery::From(from, most) => {
                 let after = self.places().filter(|(index, _)| index >= from);
                 let mut lines: Vec<_> =
-                    after.filter_map(|(index, say)| self.line(Some(index), say)).take(most + 1).collect();
+                    after.filter_map(|(index, say)| line(Some(index), say)).take(most + 1).collect();
                 if lines.len() <= *most {
                     lines.extend(waiting());
                 }
@@ -93,30 +94,25 @@ impl Group {
                 lines.truncate(*most);
                 Page { lines, more }
             }
-            HistoryQuery::Search(wanted_text, last) => {
-                let wanted: Vec<_> = words(wanted_text).collect();
-                if wanted.is_empty() {
-                    return Err(HistoryError::Words(format!(
-                        "`{}` has no word to search for: give some letters or digits",
-                        text::escape(wanted_text)
-                    )));
-                }
-                let has_all = |line: &Line| {
-                    let found: BTreeSet<_> = words(&line.message.text).collect();
-                    wanted.iter().all(|word| found.contains(word))
-                };
-                let mut lines: Vec<_> = places().filter(has_all).take(last + 1).collect();
-                let more = lines.len() > *last;
-                lines.truncate(*last);
-                lines.reverse();
-                Page { lines, more }
-            }
+            HistoryQuery::Search(words, last) => self.searchable().search(words, *last)?,
         })
+    }
+
+    /// What is in memory, to be searched elsewhere: that takes a while.
+    pub(crate) fn searchable(&self) -> Searchable {
+        let log = self.history.log();
+        let known = (log.first_in_memory()..log.decided() + 1).filter_map(|place| {
+            let index = Index::new(place)?;
+            Some((index, log.get(index)?.clone()))
+        });
+        let told = self.confirmed.untaught(log.decided());
+        let told = told.map(|(index, say)| (index, Arc::new(Entry::Line(say.clone()))));
+        Searchable(known.chain(told).collect())
     }
 
     /// The lines that are said and not confirmed, in the order they are to be confirmed in.
     pub fn unconfirmed_lines(&self) -> Vec<Line> {
-        self.history.pool().lines().filter_map(|say| self.line(None, say)).collect()
+        self.history.pool().lines().filter_map(|say| line(None, say)).collect()
     }
 
     /// Programs' own entries from a place on, this many at most.
@@ -145,10 +141,43 @@ impl Group {
         };
         (log.first_in_memory()..log.decided() + 1).filter_map(says).chain(self.confirmed.untaught(log.decided()))
     }
+}
 
-    fn line(&self, index: Option<Index>, say: &Say) -> Option<Line> {
-        Some(Line { index, message: message_of(say, false)? })
+/// A confirmed history as it was at some moment.
+pub(crate) struct Searchable(Vec<(Index, Arc<Entry<PeerId>>)>);
+
+impl Searchable {
+    /// The last of the lines that have all these words.
+    ///
+    /// # Errors
+    ///
+    /// There is no word.
+    pub(crate) fn search(&self, wanted_text: &str, last: usize) -> Result<Page, HistoryError> {
+        let wanted: Vec<_> = words(wanted_text).collect();
+        if wanted.is_empty() {
+            return Err(HistoryError::Words(format!(
+                "`{}` has no word to search for: give some letters or digits",
+                text::escape(wanted_text)
+            )));
+        }
+        let has_all = |line: &Line| {
+            let found: BTreeSet<_> = words(&line.message.text).collect();
+            wanted.iter().all(|word| found.contains(word))
+        };
+        let said = |(index, entry): &(Index, Arc<Entry<PeerId>>)| match &**entry {
+            Entry::Line(say) => line(Some(*index), say),
+            _ => None,
+        };
+        let mut lines: Vec<_> = self.0.iter().rev().filter_map(said).filter(has_all).take(last + 1).collect();
+        let more = lines.len() > last;
+        lines.truncate(last);
+        lines.reverse();
+        Ok(Page { lines, more })
     }
+}
+
+fn line(index: Option<Index>, say: &Say) -> Option<Line> {
+    Some(Line { index, message: message_of(say, false)? })
 }
 
 /// A line, if that is what was put into the history.

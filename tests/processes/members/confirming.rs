@@ -152,7 +152,7 @@ fn members_die_one_by_one_and_the_last_still_confirms() {
 }
 
 #[test]
-fn leaders_die_one_by_one_and_nothing_confirmed_changes() {
+fn leaders_die_one_by_one_and_the_last_of_two_confirms_no_more_until_it_takes_over() {
     let names = ["alice", "bob", "carol", "dave", "erin"];
     let mesh = Cluster::of(names);
     until_voters(&mesh, 5);
@@ -169,6 +169,15 @@ fn leaders_die_one_by_one_and_nothing_confirmed_changes() {
     let read = history(mesh.peer("dave"));
     let texts: Vec<_> = read.iter().map(|line| line["text"].as_str().unwrap()).collect();
     assert_eq!(texts, ["alice is here", "bob is here", "carol is here", "dave is here"]);
-    assert_eq!(history(mesh.peer("erin")), read);
+    let erin = mesh.peer("erin");
+    assert_eq!(history(erin), read);
+    mesh.peer("dave").kill();
+    erin.wait("no quorum", |event| event.is("quorum") && event["held"] == false);
+    let alone = erin.say("anybody?");
+    erin.hears("anybody?");
+    assert_eq!(erin.ask(json!({"do": "status"}))["unconfirmed"], 1);
+    erin.ask(json!({"do": "takeover", "lost": ["dave"]}));
+    assert!(place_of(erin, &alone) > read.last().unwrap()["index"].as_u64().unwrap());
+    assert_eq!(history(erin)[..read.len()], read);
     assert!(mesh.peers().iter().all(|peer| peer.count(|event| event.is("unconfirmed")) == 0));
 }
