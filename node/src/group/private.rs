@@ -144,6 +144,7 @@ impl Shown {
 mod tests {
     use uuid::Uuid;
 
+    use super::super::tests::clock;
     use super::*;
 
     fn id(number: u64) -> MessageId {
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_not_acknowledged_is_sent_again_each_second_and_at_once_when_the_way_changes() {
-        let (now, bob) = (Instant::now(), PeerId::new(Uuid::from_u128(2)));
+        let (now, bob) = (clock::start(), PeerId::new(Uuid::from_u128(2)));
         let mut privates = Privates::new(Session::new(Uuid::nil()));
         let name: crate::Name = "bob".parse().unwrap();
         let sent_at = crate::Timestamp::default();
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_message_that_arrives_twice_is_shown_once() {
-        let now = Instant::now();
+        let now = clock::start();
         let mut shown = Shown::default();
         assert!(shown.handle_arrival(id(1), now) && shown.handle_arrival(id(3), now));
         assert!(!shown.handle_arrival(id(1), now + secs(5)));
