@@ -314,6 +314,10 @@ impl<P: Peer> History<P> {
                     return;
                 }
                 self.ready.pop_first();
+                // What a leader before had put there already is not put there again, but what follows it is.
+                if self.log.next_proposed(session) > next {
+                    self.make_ready(session);
+                }
                 continue;
             }
             self.ready.pop_first();

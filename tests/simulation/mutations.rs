@@ -69,6 +69,22 @@ fn a_missing_self_suspicion_is_noticed() {
 }
 
 #[test]
+fn an_acknowledgement_before_the_disk_has_it_is_noticed_by_i5() {
+    let what = noticed(
+        |_| Mutation::NoFsync,
+        |world| {
+            world.run(SECOND * 20);
+            let places = world.running();
+            world.say(places[0], 10);
+            world.run(Duration::from_millis(1));
+            world.restart_after_power_cut(places[0], Identity::Kept, SECOND);
+            world.run(SECOND * 12);
+        },
+    );
+    assert!(what.contains("not on its disk"), "{what}");
+}
+
+#[test]
 fn digests_that_are_not_exchanged_are_noticed_by_i8() {
     let what = noticed(
         |_| Mutation::Swallow("Digest"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use history::{
-    Ballot, Config, Entry, History, HistoryEvent, Limits, Log, LogConfig, LogMessage, Loss, Regime, RunningHash,
-    SayError, Session,
+    Ballot, Config, Durable, Entry, History, HistoryEvent, Limits, Log, LogConfig, LogMessage, Loss, Regime,
+    RunningHash, SayError, Session,
 };
 use uuid::Uuid;
 
@@ -197,6 +197,27 @@ fn a_line_alone_is_confirmed_at_once_and_leaves_the_pool() {
     let confirmed = events.iter().filter(|event| matches!(event, HistoryEvent::Confirmed { id: of, .. } if *of == id));
     assert_eq!(confirmed.count(), 1);
     assert_eq!(history.pool().lines().count(), 0);
+}
+
+/// The line before it stands in the log of a leader that is gone, not decided.
+#[test]
+fn a_line_that_follows_one_which_was_proposed_before_is_confirmed() {
+    let now = start();
+    let regime = Regime::founded(1);
+    let ballot = Some(Ballot { regime, round: 1, peer: 1 });
+    let config = Arc::new(Entry::Config(Config { voters: vec![1], tie_breaker: 1, fork: None }));
+    let entries = vec![config, Arc::new(Entry::Line(line(5, 0)))];
+    let durable =
+        Durable { promised: ballot, accepted: ballot, regime: Some(regime), decided: 1, entries, ..Durable::default() };
+    let me = (1_u8, Session::new(Uuid::from_u128(1)));
+    let mut history = History::restore(me, Limits::default(), LogConfig::default(), durable, 1, now);
+    history.resume(vec![line(5, 0), line(5, 1)], now);
+    history.handle_members(&[1], now);
+    history.handle_leader(Some(1), now);
+    while let Some(write) = history.poll_write() {
+        history.handle_written(write.ticket, now);
+    }
+    assert_eq!((history.log().decided(), history.pool().len()), (3, 0));
 }
 
 #[test]

@@ -4,38 +4,7 @@ use std::time::Duration;
 
 use mesh_tests::sim::{Identity, Place, Rule, World};
 
-use super::{for_, ms, must_end_well, secs, talk};
-
-/// A group of which all have disks, and which has had the time to make voters of all.
-fn group_with_disks(seed: u64, count: usize) -> (World, Vec<Place>) {
-    let mut world = World::new(seed);
-    world.give_disks(1.0);
-    let places = world.group_of(count);
-    world.run(secs(4) * u32::try_from(count).expect("a few"));
-    (world, places)
-}
-
-fn confirmed(world: &World, place: Place) -> u64 {
-    world.mind(place).map_or(0, |mind| mind.confirmed())
-}
-
-fn has_quorum(world: &World, place: Place) -> bool {
-    world.mind(place).is_some_and(|mind| mind.has_quorum())
-}
-
-/// Nothing waits to be confirmed, and everybody has confirmed as much.
-fn must_confirm_all(world: &mut World) {
-    let all = |world: &World| {
-        let places = world.running();
-        places.iter().all(|place| {
-            let waiting = world.mind(*place).map_or(0, |mind| mind.unconfirmed());
-            waiting == 0 && confirmed(world, *place) == confirmed(world, places[0])
-        })
-    };
-    if world.run_until(secs(20), ms(50), all).is_none() {
-        world.fail("something is not confirmed everywhere");
-    }
-}
+use super::{confirmed, for_, group_with_disks, has_quorum, ms, must_confirm_all, must_end_well, secs, talk};
 
 #[test]
 fn kill_two_of_three_at_once_with_disks() {

@@ -1,9 +1,5 @@
-//! Every schedule of the protocol's section 7 that does not need the history, by its name, which says what it comes from.
-//!
-//! Those that wait for the log and the disk: `dlv_4_to_3_disjoint_quorums`, `rethinkdb_remove_wipe_readd`, `openraft_wiped_voter`,
-//! `kafka_kip966_last_replica_power_loss`, `robustirc_raft503_disk_hang`, `mongodb_priority_takeover_stale_log`,
-//! `shrink_with_lines_in_flight`, `leaving_tie_breaker_of_two`, `takeover_on_both_sides`, `skeen_last_to_fail`.
-//! `thousand_join_at_once` is among the large runs.
+//! Every schedule of the protocol's section 7, by its name, which says what it comes from; `thousand_join_at_once` is among the
+//! large runs.
 //!
 //! On top of what each expects, all [invariants](mesh_tests::invariants) are looked at after every step.
 
@@ -11,6 +7,7 @@ mod deaths;
 mod history;
 mod joining;
 mod partial;
+mod quorums;
 mod time;
 
 use std::collections::BTreeMap;
@@ -42,6 +39,37 @@ fn talk(world: &mut World, time: Duration) {
         let pause = left.min(secs(2));
         world.run(pause);
         left -= pause;
+    }
+}
+
+/// A group of which all have disks, and which has had the time to make voters of all.
+fn group_with_disks(seed: u64, count: usize) -> (World, Vec<Place>) {
+    let mut world = World::new(seed);
+    world.give_disks(1.0);
+    let places = world.group_of(count);
+    world.run(secs(4) * u32::try_from(count).expect("a few"));
+    (world, places)
+}
+
+fn confirmed(world: &World, place: Place) -> u64 {
+    world.mind(place).map_or(0, |mind| mind.confirmed())
+}
+
+fn has_quorum(world: &World, place: Place) -> bool {
+    world.mind(place).is_some_and(|mind| mind.has_quorum())
+}
+
+/// Nothing waits to be confirmed, and everybody has confirmed as much.
+fn must_confirm_all(world: &mut World) {
+    let all = |world: &World| {
+        let places = world.running();
+        places.iter().all(|place| {
+            let waiting = world.mind(*place).map_or(0, |mind| mind.unconfirmed());
+            waiting == 0 && confirmed(world, *place) == confirmed(world, places[0])
+        })
+    };
+    if world.run_until(secs(20), ms(50), all).is_none() {
+        world.fail("something is not confirmed everywhere");
     }
 }
 

@@ -1,12 +1,14 @@
 //! At most one configuration is undecided, but for one that a takeover puts behind it (I11). That an acknowledgement counts
 //! for nothing but a voter is for the history's own tests to see.
+//!
+//! What a leader that died had decided its successor may not know to be.
 
 use history::{Ballot, Config};
 use transport::PeerId;
 
 use super::Verdict;
 
-/// Looks at the configurations that stand in a leader's log and are not decided. A follower hears later of what is.
+/// Looks at the configurations that stand in a leader's log and that nobody has decided.
 ///
 /// # Errors
 ///

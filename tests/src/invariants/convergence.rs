@@ -1,8 +1,10 @@
-//! After the faults: one group, led by its highest-ranked member; everybody linked with everybody; one roster (I9).
+//! After the faults: one group, led by its highest-ranked member; everybody linked with everybody; one roster; one decided
+//! log, and where it has a quorum nothing that waits for a place in it (I9).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use election::{Epoch, Rank};
+use history::{Config, Entry, Index, Regime, RunningHash};
 use node::group::Group;
 use transport::PeerId;
 
@@ -33,6 +35,23 @@ pub struct Stand {
     pub here: BTreeMap<PeerId, String>,
     /// To whom it has a link.
     pub links: BTreeSet<PeerId>,
+    /// What is confirmed there.
+    pub log: Confirmed,
+}
+
+/// What is confirmed at one process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Confirmed {
+    /// In which regime.
+    pub regime: Option<Regime<PeerId>>,
+    /// How many places.
+    pub decided: u64,
+    /// What stands there.
+    pub hash: RunningHash,
+    /// Whether it knows the configuration in force, and a quorum of that and of all after it in its log can be reached.
+    pub has_quorum: bool,
+    /// How many lines wait for a place.
+    pub waiting: usize,
 }
 
 impl Stand {
@@ -53,8 +72,38 @@ impl Stand {
             partners: group.partners(),
             here,
             links,
+            log: Confirmed::of(group),
         }
     }
+}
+
+impl Confirmed {
+    fn of(group: &Group) -> Self {
+        let log = group.history().log();
+        Self {
+            regime: log.regime(),
+            decided: log.decided(),
+            hash: log.hash(),
+            has_quorum: has_quorum(group),
+            waiting: group.unconfirmed(),
+        }
+    }
+
+    fn is_of_one_log(&self, other: &Self) -> bool {
+        (self.regime, self.decided, self.hash) == (other.regime, other.decided, other.hash)
+    }
+}
+
+fn has_quorum(group: &Group) -> bool {
+    let (log, reached) = (group.history().log(), group.partners());
+    let is_here = |voter: &&PeerId| **voter == log.me() || reached.contains(voter);
+    let carried = |config: &Config<PeerId>| 2 * config.voters.iter().filter(is_here).count() > config.voters.len();
+    let undecided = (log.decided() + 1..=log.accepted_len()).filter_map(|place| log.accepted_entry(Index::new(place)?));
+    let mut later = undecided.filter_map(|entry| match &**entry {
+        Entry::Config(config) => Some(config),
+        _ => None,
+    });
+    log.config().is_some_and(|(_, config)| carried(config)) && later.all(carried)
 }
 
 /// Looks at all processes that run, which can all reach each other.
@@ -66,6 +115,7 @@ pub fn check(stands: &[Stand]) -> Verdict {
     let living: BTreeSet<PeerId> = stands.iter().map(|stand| stand.id).collect();
     let highest = stands.iter().filter_map(|stand| stand.rank).max().map(|rank| rank.peer);
     let Some(first) = stands.first() else { return Ok(()) };
+    let has_quorum = stands.iter().all(|stand| stand.log.has_quorum);
     for stand in stands {
         let id = stand.id;
         let all_but_me = || living.iter().filter(|peer| **peer != id);
@@ -80,6 +130,8 @@ pub fn check(stands: &[Stand]) -> Verdict {
             (stand.links.iter().eq(all_but_me()), "has no link to everybody"),
             (here, "lists others than those that live"),
             (stand.names.1.as_ref() == Some(&stand.names.0), "is called otherwise than it believes"),
+            (stand.log.is_of_one_log(&first.log), "has another log"),
+            (!has_quorum || stand.log.waiting == 0, "has lines that wait, where a quorum could confirm them"),
         ] {
             if !holds {
                 return Err(format!("{id} {what}: {stand:?}"));
@@ -91,13 +143,13 @@ pub fn check(stands: &[Stand]) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forged::{epoch, peer, stands};
+    use super::super::forged::{epoch, hash, peer, regime, stands};
     use super::*;
 
     #[test]
     fn whatever_a_group_at_rest_may_lack_is_seen() {
         check(&stands(3)).unwrap();
-        let breaks: [fn(&mut Stand); 9] = [
+        let breaks: [fn(&mut Stand); 13] = [
             |stand| stand.is_member = false,
             |stand| stand.leader = Some((peer(2), 1)),
             |stand| stand.leader = None,
@@ -107,12 +159,24 @@ mod tests {
             |stand| stand.links.clear(),
             |stand| stand.here.clear(),
             |stand| stand.names.1 = Some("another".into()),
+            |stand| stand.log.regime = Some(regime(2)),
+            |stand| stand.log.decided -= 1,
+            |stand| stand.log.hash = hash(2),
+            |stand| stand.log.waiting = 1,
         ];
         for (which, mutate) in breaks.iter().enumerate() {
             let mut stands = stands(3);
             mutate(&mut stands[1]);
             assert!(check(&stands).is_err(), "mutation {which}");
         }
+    }
+
+    #[test]
+    fn lines_may_wait_where_there_is_no_quorum() {
+        let mut stands = stands(3);
+        stands[2].log.has_quorum = false;
+        stands[1].log.waiting = 1;
+        check(&stands).unwrap();
     }
 
     #[test]

@@ -8,7 +8,7 @@ use node::MessageId;
 use transport::PeerId;
 use uuid::Uuid;
 
-use super::convergence::Stand;
+use super::convergence::{Confirmed, Stand};
 
 pub(super) fn start() -> Instant {
     Instant::now()
@@ -55,6 +55,7 @@ pub(super) fn stands(count: u128) -> Vec<Stand> {
         partners: all().filter(|other| *other != peer(n)).collect(),
         here: (1..=count).map(|n| (peer(n), name(n))).collect(),
         links: all().filter(|other| *other != peer(n)).collect(),
+        log: Confirmed { regime: Some(regime(1)), decided: 9, hash: hash(1), has_quorum: true, waiting: 0 },
     };
     (1..=count).map(stand).collect()
 }

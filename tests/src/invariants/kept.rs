@@ -29,6 +29,11 @@ impl Kept {
         self.decided.entry((regime, place)).or_insert(Place { hash, by });
     }
 
+    /// Whether anybody has decided a place.
+    pub fn is_decided(&self, regime: Regime<PeerId>, place: u64) -> bool {
+        self.decided.contains_key(&(regime, place))
+    }
+
     /// A log is established, with these running hashes after `from`.
     ///
     /// # Errors

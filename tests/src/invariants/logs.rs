@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use history::{Entry, Index, Log};
+use history::{Config, Entry, Index, Log};
 use transport::PeerId;
 
 use super::advance::{Advance, Standing};
@@ -37,10 +37,13 @@ impl Logs {
             return Ok(());
         }
         self.advance.note(run, now)?;
-        if let Some(ballot) = now.established {
-            configs::check(log.undecided_configs(), ballot)?;
-        }
         self.look_at_decided(log, before, now, coverage)?;
+        if let Some(ballot) = now.established.filter(|_| log.undecided_configs() > 1) {
+            let open = |place: &u64| !self.kept.is_decided(ballot.regime, *place);
+            let stands_there = |place: u64| accepted_config(log, place);
+            let undecided = (now.decided + 1..=now.len).filter(open).filter_map(stands_there).count();
+            configs::check(undecided, ballot)?;
+        }
         self.look_at_accepted(log, before, now, coverage)?;
         if let Some(ballot) = now.established.filter(|_| now.established != before.established) {
             coverage.two_configurations += u64::from(log.undecided_configs() > 0);
@@ -122,9 +125,72 @@ fn standing(log: &Log<PeerId>) -> Standing {
     }
 }
 
-fn config_at(log: &Log<PeerId>, place: u64) -> Option<&history::Config<PeerId>> {
-    match &**log.get(Index::new(place)?)? {
+fn config_at(log: &Log<PeerId>, place: u64) -> Option<&Config<PeerId>> {
+    config(log.get(Index::new(place)?)?)
+}
+
+fn accepted_config(log: &Log<PeerId>, place: u64) -> Option<&Config<PeerId>> {
+    config(log.accepted_entry(Index::new(place)?)?)
+}
+
+fn config(entry: &Entry<PeerId>) -> Option<&Config<PeerId>> {
+    match entry {
         Entry::Config(config) => Some(config),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use history::{LogConfig, LogMessage, RunningHash, Say};
+
+    use super::super::forged::{ballot, line, peer, regime, start};
+    use super::*;
+
+    fn entry(number: u64) -> Arc<Entry<PeerId>> {
+        let id = line(number);
+        Arc::new(Entry::Line(Say { id, lamport: 1, after: None, heads: Vec::new(), body: bytes::Bytes::new() }))
+    }
+
+    /// A member that learnt these.
+    fn learnt(me: u128, entries: &[Arc<Entry<PeerId>>], now: Instant) -> Log<PeerId> {
+        let mut log = Log::new(peer(me), LogConfig::default(), now);
+        let (hash, entries, decided) = (Some(RunningHash::default()), entries.to_vec(), entries.len() as u64);
+        log.handle_message(peer(9), LogMessage::Learn { regime: regime(1), from: 0, hash, entries, decided }, now);
+        log
+    }
+
+    /// A member that accepted these under one ballot.
+    fn accepted(me: u128, entries: &[Arc<Entry<PeerId>>], now: Instant) -> Log<PeerId> {
+        let mut log = Log::new(peer(me), LogConfig::default(), now);
+        let (hash, entries, len) = (Some(RunningHash::default()), entries.to_vec(), entries.len() as u64);
+        let sync = LogMessage::Sync { ballot: ballot(1, 9), prior: None, start: 0, hash, from: 0, entries, len };
+        log.handle_message(peer(9), sync, now);
+        log
+    }
+
+    fn look(logs: &[Log<PeerId>]) -> Verdict {
+        let (mut all, mut coverage) = (Logs::default(), Coverage::default());
+        (1..).zip(logs).try_for_each(|(run, log)| all.look(run, log, &mut coverage))
+    }
+
+    #[test]
+    fn two_that_decided_or_accepted_different_entries_are_seen() {
+        let now = start();
+        for make in [learnt, accepted] {
+            look(&[make(1, &[entry(0)], now), make(2, &[entry(0), entry(1)], now)]).unwrap();
+            assert!(look(&[make(1, &[entry(0)], now), make(2, &[entry(1)], now)]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_process_whose_log_was_longer_is_seen() {
+        let now = start();
+        let (mut logs, mut coverage) = (Logs::default(), Coverage::default());
+        logs.look(1, &learnt(1, &[entry(0), entry(1)], now), &mut coverage).unwrap();
+        assert!(logs.look(1, &learnt(1, &[entry(0)], now), &mut coverage).is_err());
     }
 }
