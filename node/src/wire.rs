@@ -373,12 +373,20 @@ mod tests {
         let numbers = |all: &[u64]| all.iter().map(|n| number(*n)).collect::<String>();
         [
             (
-                M::Prepare { ballot, config_index: 1, decided: 2, len: 3, accepted: None },
-                format!("00000000{ballot_hex}{}00", numbers(&[1, 2, 3])),
+                M::Prepare { ballot, regime: Some(regime), config_index: 1, decided: 2, len: 3, accepted: None },
+                format!("00000000{ballot_hex}01{regime_hex}{}00", numbers(&[1, 2, 3])),
             ),
             (
-                M::Promise { ballot, accepted: Some(ballot), decided: 1, len: 2, from: 3, entries: entries.clone() },
-                format!("00000001{ballot_hex}01{ballot_hex}{}{entries_hex}", numbers(&[1, 2, 3])),
+                M::Promise {
+                    ballot,
+                    regime: None,
+                    accepted: Some(ballot),
+                    decided: 1,
+                    len: 2,
+                    from: 3,
+                    entries: entries.clone(),
+                },
+                format!("00000001{ballot_hex}0001{ballot_hex}{}{entries_hex}", numbers(&[1, 2, 3])),
             ),
             (M::More { ballot, from: 4 }, format!("00000002{ballot_hex}{}", number(4))),
             (

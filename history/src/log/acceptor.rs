@@ -90,7 +90,7 @@ impl<P: Peer> Acceptor<P> {
 impl<P: Peer> Log<P> {
     /// Answers nobody but the leader that the election names, save in a takeover, which is a person's word.
     pub(super) fn on_prepare(&mut self, from: P, theirs: Theirs<P>) {
-        let Theirs { ballot, config_index, .. } = theirs;
+        let Theirs { ballot, regime, config_index, .. } = theirs;
         let takes_over = self.chain.regime.is_some_and(|regime| regime < ballot.regime);
         if ballot.peer != from || !(self.leader == Some(from) || takes_over && self.members.is_reachable(from)) {
             return;
@@ -98,10 +98,14 @@ impl<P: Peer> Log<P> {
         if self.is_below_regime(from, ballot) {
             return;
         }
+        if regime < self.chain.regime {
+            // A takeover of a log that has to give way to this one.
+            return self.send_status(from);
+        }
         match Some(ballot).cmp(&self.acceptor.promised) {
             Ordering::Less => return self.nack(from),
             Ordering::Equal if self.acceptor.accepted == Some(ballot) => return,
-            _ if config_index < self.chain.config_index() => {
+            _ if regime == self.chain.regime && config_index < self.chain.config_index() => {
                 return self.send(from, LogMessage::Stale { decided: self.chain.decided() });
             }
             Ordering::Equal => {}
@@ -128,8 +132,8 @@ impl<P: Peer> Log<P> {
         }
         let entries = within_message(self.accepted_after(from));
         let Log { acceptor, chain, .. } = self;
-        let (accepted, len, decided) = (acceptor.accepted, acceptor.len(), chain.decided());
-        self.gate(Gated::Send(to, LogMessage::Promise { ballot, accepted, decided, len, from, entries }));
+        let (regime, accepted, len, decided) = (chain.regime, acceptor.accepted, acceptor.len(), chain.decided());
+        self.gate(Gated::Send(to, LogMessage::Promise { ballot, regime, accepted, decided, len, from, entries }));
     }
 
     pub(super) fn promise(&mut self, ballot: Ballot<P>) {
@@ -386,6 +390,7 @@ impl<P: Peer> Log<P> {
 /// The fields of a `Prepare`.
 pub(super) struct Theirs<P> {
     pub(super) ballot: Ballot<P>,
+    pub(super) regime: Option<Regime<P>>,
     pub(super) config_index: u64,
     pub(super) decided: u64,
     pub(super) len: u64,

@@ -38,6 +38,8 @@ pub enum LogMessage<P> {
     Prepare {
         /// Above every ballot the sender has seen.
         ballot: Ballot<P>,
+        /// Whose log the sender has: logs of different regimes have nothing in common.
+        regime: Option<Regime<P>>,
         /// Where the last configuration stands that the sender knows to be decided.
         config_index: u64,
         /// How much the sender knows to be decided.
@@ -51,6 +53,8 @@ pub enum LogMessage<P> {
     Promise {
         /// The ballot promised.
         ballot: Ballot<P>,
+        /// Whose log the sender has.
+        regime: Option<Regime<P>>,
         /// The ballot of the sender's accepted log.
         accepted: Option<Ballot<P>>,
         /// How much the sender knows to be decided.

@@ -437,11 +437,11 @@ impl<P: Peer> Log<P> {
 
     fn receive(&mut self, from: P, message: LogMessage<P>) {
         match message {
-            LogMessage::Prepare { ballot, config_index, decided, len, accepted } => {
-                self.on_prepare(from, Theirs { ballot, config_index, decided, len, accepted });
+            LogMessage::Prepare { ballot, regime, config_index, decided, len, accepted } => {
+                self.on_prepare(from, Theirs { ballot, regime, config_index, decided, len, accepted });
             }
-            LogMessage::Promise { ballot, accepted, decided, len, from: at, entries } => {
-                self.on_promise(from, ballot, PromisePiece { accepted, decided, len, from: at, entries });
+            LogMessage::Promise { ballot, regime, accepted, decided, len, from: at, entries } => {
+                self.on_promise(from, ballot, PromisePiece { regime, accepted, decided, len, from: at, entries });
             }
             LogMessage::More { ballot, from: after } => self.on_more(from, ballot, after),
             LogMessage::Sync { ballot, prior, start, hash, from: at, entries, len } => {

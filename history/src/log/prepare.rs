@@ -11,7 +11,7 @@ use super::message::{Entries, LogMessage};
 use super::output::Alarm;
 use super::quorum::Weight;
 use super::{Gated, Log, Role};
-use crate::Ballot;
+use crate::{Ballot, Regime};
 
 /// Between `Prepare` and enough promises.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -80,7 +80,8 @@ impl<P: Peer> Log<P> {
         }
         let (decided, config_index) = (self.chain.decided(), self.chain.config_index());
         let (len, accepted) = (self.acceptor.len(), self.acceptor.accepted);
-        let message = LogMessage::Prepare { ballot, config_index, decided, len, accepted };
+        let regime = self.chain.regime;
+        let message = LogMessage::Prepare { ballot, regime, config_index, decided, len, accepted };
         self.send_all(asked.into_iter().collect(), message);
         self.send_more();
     }
@@ -114,7 +115,12 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn on_promise(&mut self, from: P, ballot: Ballot<P>, theirs: PromisePiece<P>) {
-        let PromisePiece { accepted, decided, len, from: at, entries } = theirs;
+        if theirs.regime > self.chain.regime {
+            return self.give_way(from, theirs.regime);
+        }
+        // The log of a lesser regime gives way whole, whatever is in it.
+        let PromisePiece { accepted, decided, len, from: at, entries, .. } =
+            if theirs.regime == self.chain.regime { theirs } else { PromisePiece::empty() };
         let brings_config = entries.iter().any(|entry| entry.config().is_some());
         let mine = (self.acceptor.accepted, self.acceptor.len());
         let Role::Preparing(preparing) = &mut self.role else {
@@ -148,6 +154,17 @@ impl<P: Peer> Log<P> {
             self.send_prepare();
         }
         self.try_establish();
+    }
+
+    /// The log of a greater regime is taken over first; then this peer may lead.
+    fn give_way(&mut self, to: P, regime: Option<Regime<P>>) {
+        if let Role::Preparing(_) = &self.role
+            && let Some(regime) = regime
+        {
+            self.role = Role::Following;
+            self.retry_at = Some(self.now + self.config.heartbeat / 4);
+            self.fetch(to, regime);
+        }
     }
 
     pub(super) fn on_nack(&mut self, promised: Ballot<P>) {
@@ -375,9 +392,17 @@ struct Established<P> {
 
 /// The fields of a `Promise` beside its ballot.
 pub(super) struct PromisePiece<P> {
+    pub(super) regime: Option<Regime<P>>,
     pub(super) accepted: Option<Ballot<P>>,
     pub(super) decided: u64,
     pub(super) len: u64,
     pub(super) from: u64,
     pub(super) entries: Entries<P>,
+}
+
+impl<P> PromisePiece<P> {
+    /// Of a log that has nothing.
+    fn empty() -> Self {
+        Self { regime: None, accepted: None, decided: 0, len: 0, from: 0, entries: Vec::new() }
+    }
 }

@@ -100,8 +100,15 @@ fn a_quorum_of_the_newest_configuration_only_is_noticed() {
             Entry::Config(config) => Some(config),
             _ => None,
         })?;
-        let empty =
-            LogMessage::Promise { ballot: *ballot, accepted: None, decided: 0, len: 0, from: 0, entries: Vec::new() };
+        let empty = LogMessage::Promise {
+            ballot: *ballot,
+            regime: Some(ballot.regime),
+            accepted: None,
+            decided: 0,
+            len: 0,
+            from: 0,
+            entries: Vec::new(),
+        };
         (!newest.voters.contains(&to)).then_some(empty)
     }
     assert!(found(4, Tamper { answer: Some(newest), ..Tamper::default() }, 300).is_some());

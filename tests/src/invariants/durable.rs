@@ -38,8 +38,16 @@ mod tests {
     fn what_is_said_before_it_is_written_is_seen() {
         let promised = |round| Durable { promised: Some(ballot(round, 1)), ..Durable::default() };
         let ballot = ballot(2, 1);
-        let promise = LogMessage::Promise { ballot, accepted: None, decided: 0, len: 0, from: 0, entries: Vec::new() };
-        let prepare = LogMessage::Prepare { ballot, config_index: 0, decided: 0, len: 0, accepted: None };
+        let promise = LogMessage::Promise {
+            ballot,
+            regime: None,
+            accepted: None,
+            decided: 0,
+            len: 0,
+            from: 0,
+            entries: Vec::new(),
+        };
+        let prepare = LogMessage::Prepare { ballot, regime: None, config_index: 0, decided: 0, len: 0, accepted: None };
         let accepted = LogMessage::Accepted { ballot, len: 1 };
         for message in [&promise, &prepare] {
             check(&promised(2), message).unwrap();
