@@ -404,7 +404,9 @@ impl<P: Peer> Log<P> {
         let review = self.review_at.filter(|_| matches!(self.role, Role::Leading(_)));
         let leaving = self.leaving.as_ref().filter(|leaving| !leaving.told);
         let leaving = leaving.map(|leaving| leaving.next_ask.min(leaving.until));
-        let next = [beat, review, self.retry_at, leaving].into_iter().flatten().min();
+        let may_retry = self.leader == Some(self.me) && !self.stopped && self.role == Role::Following;
+        let retry = self.retry_at.filter(|_| may_retry);
+        let next = [beat, review, retry, leaving].into_iter().flatten().min();
         next.map(|at| at.max(self.now))
     }
 
