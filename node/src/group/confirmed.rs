@@ -96,8 +96,9 @@ impl Confirmed {
         }
     }
 
-    /// The log is so far, with all that is before.
+    /// The log is so far, with all that is before. The owner is told of this place, and no more in doubt from which run it is.
     pub(super) fn learn(&mut self, index: Index) {
+        self.restored = self.restored.min(index.number() - 1);
         let unlearnt = self.recent.iter_mut().filter(|recent| !recent.learnt);
         unlearnt.take_while(|recent| recent.index <= index).for_each(|recent| recent.learnt = true);
     }
