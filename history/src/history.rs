@@ -105,6 +105,14 @@ impl<P: Peer> History<P> {
         self.pump(now);
     }
 
+    /// A line that this peer was told is confirmed, and that its log does not have, waits to be confirmed again.
+    pub fn take_back(&mut self, say: &Say, now: Instant) {
+        if say.id.number >= self.log.applied().next(say.id.session) {
+            self.pool.take_back(say, now);
+        }
+        self.pump(now);
+    }
+
     /// Says a line. Fails if it is too long, or if too much of what was said here is not confirmed yet.
     pub fn say(&mut self, body: Bytes, now: Instant) -> Result<MessageId, SayError> {
         let said = self.pool.say(body, now);

@@ -109,16 +109,16 @@ impl Confirmed {
     }
 
     /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
-    pub(super) fn forget_told(&mut self) -> Vec<(Index, MessageId)> {
+    pub(super) fn forget_told(&mut self) -> Vec<(Index, Say)> {
         (self.told_in, self.told_below) = (None, 0);
         self.forget(|recent| !recent.learnt)
     }
 
-    fn forget(&mut self, is_wrong: impl Fn(&Recent) -> bool) -> Vec<(Index, MessageId)> {
+    fn forget(&mut self, is_wrong: impl Fn(&Recent) -> bool) -> Vec<(Index, Say)> {
         let wrong: Vec<_> = self.recent.iter().rev().filter(|recent| is_wrong(recent)).cloned().collect();
         self.recent.retain(|recent| !is_wrong(recent));
         self.recent_bytes -= wrong.iter().map(|recent| recent.say.body.len()).sum::<usize>();
-        wrong.into_iter().map(|recent| (recent.index, recent.say.id)).collect()
+        wrong.into_iter().map(|recent| (recent.index, recent.say)).collect()
     }
 
     /// What a newcomer was told, and its log does not have yet.

@@ -64,9 +64,7 @@ impl Group {
             LogEvent::Decided { index, entry, applies } => {
                 let unseen = self.confirmed.unseen.take();
                 if self.history.log().regime() != self.confirmed.told_in {
-                    for (was, id) in self.confirmed.forget_told() {
-                        self.tell(Event::Unconfirmed { id, was });
-                    }
+                    self.lose_told(now);
                 }
                 self.confirmed.learn(index);
                 if let (Entry::Line(say), true) = (&*entry, applies) {
@@ -123,6 +121,18 @@ impl Group {
         }
         if !was_told || waited {
             self.tell(Event::Confirmed { id: say.id, index });
+        }
+    }
+
+    /// What this newcomer was told is confirmed is not so in the log that it learns: unless it has that elsewhere, it waits again.
+    fn lose_told(&mut self, now: Now) {
+        let told = self.confirmed.forget_told();
+        for (was, say) in &told {
+            self.tell(Event::Unconfirmed { id: say.id, was: *was });
+        }
+        for (_, say) in told {
+            self.history.take_back(&say, now.instant);
+            self.keep(say);
         }
     }
 
