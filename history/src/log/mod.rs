@@ -118,6 +118,8 @@ pub struct Log<P> {
     /// When the voters have to be looked at again, should nothing change.
     review_at: Option<Instant>,
     leaving: Option<Leaving>,
+    /// A regime above which a ballot has to be, as somebody said who promised it.
+    outbid: Option<Regime<P>>,
     /// The exactly-once table after the whole log, decided or not, while this peer leads.
     proposed: Option<Applied>,
     /// The acknowledgement to send next: a greater length replaces a lesser.
@@ -177,6 +179,7 @@ impl<P: Peer> Log<P> {
             voters_changed: true,
             review_at: None,
             leaving: None,
+            outbid: None,
             proposed: None,
             ack: None,
             reads: VecDeque::new(),
@@ -354,7 +357,7 @@ impl<P: Peer> Log<P> {
         lost.sort_unstable();
         let may = self.leader == Some(self.me) && !missing.is_empty() && missing == lost;
         if may {
-            self.step(now, |log| log.become_preparing(Some(log.takeover_until())));
+            self.step(now, |log| log.become_preparing(true));
         }
         may
     }
@@ -423,7 +426,7 @@ impl<P: Peer> Log<P> {
         match &self.role {
             Role::Following if elected && !waits => {
                 self.retry_at = None;
-                self.become_preparing(None);
+                self.become_preparing(false);
             }
             Role::Preparing(preparing) if preparing.next_beat <= self.now => {
                 self.send_prepare();

@@ -19,9 +19,18 @@ pub(super) struct Preparing<P> {
     pub(super) ballot: Ballot<P>,
     /// Own one included, once it is on disk.
     promises: BTreeMap<P, Promised<P>>,
-    /// In a takeover, how long others are waited for.
-    takeover: Option<Instant>,
+    /// Whether a new regime begins.
+    fork: Option<Forking>,
     pub(super) next_beat: Instant,
+}
+
+/// The beginning of a new regime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Forking {
+    /// How long members that do not answer are waited for.
+    until: Instant,
+    /// Whether a person has said that the voters that are missing are dead. Otherwise a quorum has to agree.
+    is_takeover: bool,
 }
 
 /// What one peer promised with.
@@ -46,18 +55,25 @@ impl<P: Peer> Preparing<P> {
 impl<P: Peer> Log<P> {
     /// Takes a higher round than any seen, and asks all voters of every live configuration once that is on disk: a
     /// ballot that a crash makes forgotten would be taken again, and what was promised to the one told to the other.
-    pub(super) fn become_preparing(&mut self, takeover: Option<Instant>) {
-        let Some(regime) = self.acceptor.promised.map(|ballot| ballot.regime).max(self.chain.regime) else {
+    ///
+    /// Where somebody promised a takeover that came to nothing, nothing lower is accepted any more: then the leader, with a
+    /// quorum, begins a regime of its own above that. It must not lead in that of the takeover, which may have been established
+    /// where it cannot be seen from here.
+    pub(super) fn become_preparing(&mut self, is_takeover: bool) {
+        let promised = self.acceptor.promised.map(|ballot| ballot.regime).max(self.outbid);
+        let Some(regime) = promised.max(self.chain.regime) else {
             return;
         };
-        let ballot = match takeover {
-            None => Ballot { regime, round: self.round.saturating_add(1), peer: self.me },
-            Some(_) => Ballot { regime: regime.taken_over(self.me), round: 1, peer: self.me },
+        let forks = is_takeover || self.chain.regime.is_some_and(|mine| mine < regime);
+        let ballot = match forks {
+            false => Ballot { regime, round: self.round.saturating_add(1), peer: self.me },
+            true => Ballot { regime: regime.taken_over(self.me), round: 1, peer: self.me },
         };
+        let fork = forks.then(|| Forking { until: self.now + TAKEOVER, is_takeover });
         self.round = ballot.round;
         self.promise(ballot);
         let next_beat = self.now + self.config.heartbeat;
-        self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), takeover, next_beat });
+        self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), fork, next_beat });
         self.gate(Gated::OwnPromise(ballot));
     }
 
@@ -70,7 +86,7 @@ impl<P: Peer> Log<P> {
             return;
         }
         let ballot = preparing.ballot;
-        let mut asked: BTreeSet<P> = match preparing.takeover {
+        let mut asked: BTreeSet<P> = match preparing.fork {
             Some(_) => self.members.reachable().collect(),
             None => self.live_voters(),
         };
@@ -172,8 +188,12 @@ impl<P: Peer> Log<P> {
             Role::Preparing(Preparing { ballot, .. }) | Role::Leading(Leading { ballot, .. }) => *ballot,
             Role::Following => return,
         };
-        if promised.regime == own.regime && promised > own {
-            self.round = self.round.max(promised.round);
+        if promised > own {
+            if promised.regime == own.regime {
+                self.round = self.round.max(promised.round);
+            } else {
+                self.outbid = self.outbid.max(Some(promised.regime));
+            }
             self.role = Role::Following;
             self.retry_at = Some(self.now + self.config.heartbeat / 4);
         }
@@ -213,32 +233,30 @@ impl<P: Peer> Log<P> {
         let mine =
             *best == self.me || (greatest.accepted, greatest.len) <= (self.acceptor.accepted, self.acceptor.len());
         let complete = greatest.from + greatest.entries.len() as u64 >= greatest.len;
-        let (ballot, takeover) = (preparing.ballot, preparing.takeover);
+        let (ballot, fork) = (preparing.ballot, preparing.fork);
         if !mine && !complete {
             return;
         }
         let from = if mine { self.acceptor.len() } else { greatest.from };
         let (staged, prior, prior_len) = (greatest.entries.clone(), greatest.accepted, greatest.len);
         let promised: BTreeSet<P> = preparing.promises.keys().copied().collect();
-        match takeover {
-            None => {
-                let live = self.live_in(from, &staged, decided);
-                let carried =
-                    live.iter().all(|config| config.carries(Weight::TieBroken, |voter| promised.contains(&voter)));
-                if live.is_empty() || !carried {
-                    return;
-                }
-            }
-            Some(until) => {
-                let waits = self.members.reachable().any(|peer| !promised.contains(&peer));
-                if waits && self.now < until {
-                    return;
-                }
+        if let Some(fork) = fork
+            && self.now < fork.until
+            && self.members.reachable().any(|peer| !promised.contains(&peer))
+        {
+            return;
+        }
+        if fork.is_none_or(|fork| !fork.is_takeover) {
+            let live = self.live_in(from, &staged, decided);
+            let carried =
+                live.iter().all(|config| config.carries(Weight::TieBroken, |voter| promised.contains(&voter)));
+            if live.is_empty() || !carried {
+                return;
             }
         }
         let staged = if mine { Vec::new() } else { staged };
         let log = Established { start: from, entries: staged, mine, prior, prior_len };
-        self.establish(ballot, log, takeover.map(|_| promised));
+        self.establish(ballot, log, fork.map(|_| promised));
     }
 
     /// Fetches what a promiser knows to be decided and this peer does not. Returns whether there is any.
@@ -262,7 +280,7 @@ impl<P: Peer> Log<P> {
         true
     }
 
-    fn establish(&mut self, ballot: Ballot<P>, log: Established<P>, takes_over: Option<BTreeSet<P>>) {
+    fn establish(&mut self, ballot: Ballot<P>, log: Established<P>, forks_from: Option<BTreeSet<P>>) {
         let Established { mine, prior, prior_len, .. } = log;
         let own_decided = self.chain.decided();
         let (start, entries) = match mine {
@@ -275,7 +293,7 @@ impl<P: Peer> Log<P> {
         let aside = self.acceptor.len() > own_decided && !self.acceptor.aligned && mine;
         let (mut prior, mut prior_len) = (prior, prior_len);
         if aside || !self.adopt(ballot, start, entries) {
-            if !(takes_over.is_none() && self.may_cut() && self.adopt(ballot, own_decided, Vec::new())) {
+            if !(forks_from.is_none() && self.may_cut() && self.adopt(ballot, own_decided, Vec::new())) {
                 return self.give_up(ballot);
             }
             (prior, prior_len) = (None, 0);
@@ -286,7 +304,7 @@ impl<P: Peer> Log<P> {
         };
         self.voters_changed = true;
         self.role = Role::Leading(Leading::new(ballot, (prior, prior_len), self.chain.decided(), self.now));
-        if let Some(promised) = takes_over {
+        if let Some(promised) = forks_from {
             self.fork(promised, ballot);
         }
         self.proposed = None;
@@ -373,11 +391,6 @@ impl<P: Peer> Log<P> {
     pub(super) fn live_voters(&self) -> BTreeSet<P> {
         let live = self.live_in(self.acceptor.len(), &Vec::new(), self.chain.decided());
         live.into_iter().flat_map(|config| config.voters).collect()
-    }
-
-    /// The deadline after which a takeover waits for nobody any more.
-    pub(super) fn takeover_until(&self) -> Instant {
-        self.now + TAKEOVER
     }
 }
 
