@@ -215,6 +215,13 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         self.epoch
     }
 
+    /// What to give to [`handle_restored`](Self::handle_restored) when this peer takes part anew: no epoch that it has led is
+    /// newer. `None` if it has heard of none.
+    pub fn last_epoch(&self) -> Option<Epoch<P>> {
+        let heard = Epoch { counter: self.counter, leader: self.me };
+        self.epoch.max((self.counter > 0).then_some(heard))
+    }
+
     /// This peer's own rank, once it is admitted.
     pub fn rank(&self) -> Option<Rank<P>> {
         self.rank

@@ -62,9 +62,9 @@ impl Group {
         self.bully.is_leader()
     }
 
-    /// The newest epoch that it has followed or led.
+    /// The newest epoch that it has heard of: what it has to remember if it comes back.
     pub fn newest_epoch(&self) -> Option<Epoch<PeerId>> {
-        self.bully.epoch()
+        self.bully.last_epoch()
     }
 
     /// Its own standing in elections, once it was admitted.
