@@ -46,7 +46,10 @@ impl<P: Peer> Log<P> {
             };
         };
         if regime > self.chain.regime {
-            return self.fetch(from, theirs);
+            // A regime in which nothing is known to be decided gives nobody a log.
+            return if decided > 0 {
+                self.fetch(from, theirs)
+            };
         }
         match self.chain.hash_at(decided) {
             Some(mine) if mine != hash => self.alarm(Alarm::Diverged { peer: from, index: decided }),
@@ -142,6 +145,9 @@ impl<P: Peer> Log<P> {
         if !learn.entries.iter().all(sound) {
             return;
         }
+        if learn.entries.is_empty() && Some(learn.regime) > self.chain.regime && learn.decided == 0 {
+            return;
+        }
         let nothing = self.chain.decided() == 0 && self.chain.regime.is_none();
         if nothing && learn.from == 0 {
             self.enter(learn.regime);
@@ -205,6 +211,7 @@ impl<P: Peer> Log<P> {
             },
         };
         let have = switch.common + switch.entries.len() as u64;
+        let (brings, before) = (!entries.is_empty(), (switch.common, switch.afresh));
         if at == have && (hash.is_none() || !switch.entries.is_empty() || hash == self.chain.hash_at(at) || at == 0) {
             switch.entries.extend(entries);
         } else if at < have && hash.is_some() && hash == self.chain.hash_at(at) {
@@ -213,11 +220,12 @@ impl<P: Peer> Log<P> {
             switch = Switch { regime, common: 0, hash: RunningHash::default(), entries: Vec::new(), afresh: true };
         }
         let have = switch.common + switch.entries.len() as u64;
+        let moves = brings || before != (switch.common, switch.afresh);
         let whole = have >= decided && have > 0 && (have > switch.common || !switch.afresh);
         self.switch = Some(switch);
         if whole {
             self.switch_regime();
-        } else {
+        } else if moves {
             self.fetching = None;
             self.fetch(from, regime);
         }

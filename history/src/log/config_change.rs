@@ -150,7 +150,8 @@ impl<P: Peer> Log<P> {
 
     /// Tells whether more than half of the voters in force can be reached, if that has changed.
     pub(super) fn review_quorum(&mut self) {
-        let Some((_, config)) = self.chain.config_at(self.chain.decided()) else {
+        let decided = self.chain.config_at(self.chain.decided()).map(|(_, config)| config);
+        let Some(config) = decided.or_else(|| self.acceptor.configs.first_key_value().map(|(_, config)| config)) else {
             return;
         };
         let reachable = |voter: P| voter == self.me || self.members.is_reachable(voter);

@@ -72,6 +72,7 @@ use snapshot::Gathering;
 
 pub use durable::{Durable, Op, Write};
 pub use entry::{Config, Entry, Fork, Peer, RunningHash};
+use limits::TAKEOVER;
 pub use limits::{LogConfig, MESSAGE_BYTES, MESSAGE_ENTRIES, VOTERS_MAX};
 pub use members::Loss;
 pub use message::{Entries, LogMessage, Snapshot, SnapshotPiece};
@@ -118,6 +119,8 @@ pub struct Log<P> {
     /// When the voters have to be looked at again, should nothing change.
     review_at: Option<Instant>,
     leaving: Option<Leaving>,
+    /// Since when the election names this peer.
+    leads_since: Option<Instant>,
     /// A regime above which a ballot has to be, as somebody said who promised it.
     outbid: Option<Regime<P>>,
     /// The exactly-once table after the whole log, decided or not, while this peer leads.
@@ -179,6 +182,7 @@ impl<P: Peer> Log<P> {
             voters_changed: true,
             review_at: None,
             leaving: None,
+            leads_since: None,
             outbid: None,
             proposed: None,
             ack: None,
@@ -197,17 +201,29 @@ impl<P: Peer> Log<P> {
 
     /// Makes a newcomer's log that of a founder: see [`found`](Self::found). Nothing may be in it yet.
     pub fn begin(&mut self, now: Instant) {
-        if self.chain.regime.is_none() && self.acceptor.len() == 0 {
-            self.step(now, |log| {
-                let regime = Regime::founded(log.me);
-                log.chain.regime = Some(regime);
-                log.disk.write(Op::Regime(regime));
-                let first = Config { voters: vec![log.me], tie_breaker: log.me, fork: None };
-                log.append(vec![Arc::new(Entry::Config(first))]);
-                log.disk.write(Op::Decided(1));
-                log.decide_to(1);
-            });
+        if self.is_blank() {
+            self.step(now, Self::begin_here);
         }
+    }
+
+    fn is_blank(&self) -> bool {
+        self.chain.regime.is_none() && self.acceptor.len() == 0
+    }
+
+    fn begin_here(&mut self) {
+        let regime = Regime::founded(self.me);
+        self.chain.regime = Some(regime);
+        self.disk.write(Op::Regime(regime));
+        let first = Config { voters: vec![self.me], tie_breaker: self.me, fork: None };
+        self.append(vec![Arc::new(Entry::Config(first))]);
+        self.disk.write(Op::Decided(1));
+        self.decide_to(1);
+    }
+
+    /// When a leader that finds no log anywhere begins one. Whoever had it died before anybody learnt it: if that one comes
+    /// back, two groups have met.
+    fn begins_at(&self) -> Option<Instant> {
+        self.leads_since.filter(|_| self.is_blank()).map(|since| since + TAKEOVER)
     }
 
     /// The log of a member that comes back with what was on its disk. Decided entries are told again from the start.
@@ -249,7 +265,10 @@ impl<P: Peer> Log<P> {
             log.leader = leader;
             log.stopped = false;
             log.retry_at = None;
-            if leader != Some(log.me) {
+            if leader == Some(log.me) {
+                log.leads_since.get_or_insert(now);
+            } else {
+                log.leads_since = None;
                 log.role = Role::Following;
             }
         });
@@ -409,7 +428,7 @@ impl<P: Peer> Log<P> {
         let leaving = leaving.map(|leaving| leaving.next_ask.min(leaving.until));
         let may_retry = self.leader == Some(self.me) && !self.stopped && self.role == Role::Following;
         let retry = self.retry_at.filter(|_| may_retry);
-        let next = [beat, review, retry, leaving].into_iter().flatten().min();
+        let next = [beat, review, retry, leaving, self.begins_at()].into_iter().flatten().min();
         next.map(|at| at.max(self.now))
     }
 
@@ -421,6 +440,9 @@ impl<P: Peer> Log<P> {
 
     /// Does what is due after any change.
     fn go_on(&mut self) {
+        if self.begins_at().is_some_and(|at| at <= self.now) {
+            self.begin_here();
+        }
         let elected = self.leader == Some(self.me) && !self.stopped;
         let waits = self.retry_at.is_some_and(|at| self.now < at);
         match &self.role {

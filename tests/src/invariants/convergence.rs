@@ -116,6 +116,8 @@ pub fn check(stands: &[Stand]) -> Verdict {
     let highest = stands.iter().filter_map(|stand| stand.rank).max().map(|rank| rank.peer);
     let Some(first) = stands.first() else { return Ok(()) };
     let has_quorum = stands.iter().all(|stand| stand.log.has_quorum);
+    // Who has accepted the beginning of a greater regime, and cannot know whether the others of it decided that, stays with it.
+    let waits_for_a_person = stands.iter().any(|stand| stand.log.decided == 0 && !stand.log.has_quorum);
     for stand in stands {
         let id = stand.id;
         let all_but_me = || living.iter().filter(|peer| **peer != id);
@@ -130,7 +132,7 @@ pub fn check(stands: &[Stand]) -> Verdict {
             (stand.links.iter().eq(all_but_me()), "has no link to everybody"),
             (here, "lists others than those that live"),
             (stand.names.1.as_ref() == Some(&stand.names.0), "is called otherwise than it believes"),
-            (stand.log.is_of_one_log(&first.log), "has another log"),
+            (waits_for_a_person || stand.log.is_of_one_log(&first.log), "has another log"),
             (!has_quorum || stand.log.waiting == 0, "has lines that wait, where a quorum could confirm them"),
         ] {
             if !holds {
