@@ -338,6 +338,7 @@ impl Group {
             self.outputs.push_back(Output::Delivered(id, false));
         }
         self.send_privates(now);
+        self.offer_told(now);
         for id in self.requests.handle_timeout(now.instant) {
             self.outputs.push_back(Output::Members(id, Err(RequestError::NoLeader)));
         }
@@ -381,6 +382,7 @@ impl Group {
             self.presence.poll_timeout(self.leads()),
             self.privates.poll_timeout(),
             self.requests.poll_timeout(),
+            self.confirmed.poll_timeout(),
         ];
         parts.into_iter().flatten().min()
     }
