@@ -333,6 +333,9 @@ impl Sim {
         }
         while let Some(event) = log.poll_event() {
             self.check.event(id, &log, &event);
+            if let LogEvent::SnapshotDue { index } = event {
+                log.keep_state(index, self.check.state(id).to_vec().into());
+            }
             if event == LogEvent::Left {
                 self.left.insert(id);
             }

@@ -30,6 +30,10 @@ pub struct Sizes {
     pub privates: usize,
     /// Requests that wait for an answer.
     pub requests: usize,
+    /// Answers to others' requests.
+    pub answers: usize,
+    /// Votes that are not confirmed.
+    pub votes: usize,
     /// Outputs that were not polled.
     pub outputs: usize,
 }
@@ -106,6 +110,8 @@ impl Group {
             sessions: self.history.pool().sessions(),
             privates: self.privates.len(),
             requests: self.requests.len(),
+            answers: self.answers.len(),
+            votes: self.consent.len(),
             outputs: self.outputs.len(),
         }
     }

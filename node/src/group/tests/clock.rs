@@ -2,6 +2,6 @@
 
 use std::time::Instant;
 
-pub(super) fn start() -> Instant {
+pub(in crate::group) fn start() -> Instant {
     Instant::now()
 }

@@ -1,7 +1,7 @@
 //! Whole minds on a simulated network: no socket, no clock, everything decided by the schedule.
 
 mod cases;
-mod clock;
+pub(super) mod clock;
 mod races;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
