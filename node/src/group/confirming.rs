@@ -179,8 +179,16 @@ impl Group {
 
     /// What the log has to write and to send, together for all that was taken since the last time.
     pub(super) fn flush_log(&mut self) {
-        let now = self.now;
+        // What it tells may be answered with more to write: a leader's notes, a snapshot.
+        while self.flush_log_once() {}
+        self.pursue_departure(self.now);
+    }
+
+    /// Whether there was anything.
+    fn flush_log_once(&mut self) -> bool {
+        let (now, mut moved) = (self.now, false);
         while let Some(write) = self.history.poll_write() {
+            moved = true;
             if self.confirmed.has_disk {
                 self.outputs.push_back(Output::Write(write));
             } else {
@@ -191,10 +199,11 @@ impl Group {
             self.outputs.push_back(Output::Read(read));
         }
         while let Some(transmit) = self.history.poll_log_transmit() {
+            moved = true;
             self.outputs.push_back(Output::Send(transmit.to, Message::Log(Box::new(transmit.message)).into()));
         }
         self.drain(now);
-        self.pursue_departure(now);
+        moved
     }
 }
 
