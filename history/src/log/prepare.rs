@@ -56,6 +56,7 @@ impl<P: Peer> Log<P> {
         };
         self.round = ballot.round;
         self.promise(ballot);
+        self.retry_at = None;
         let next_beat = self.now + self.config.heartbeat;
         self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), takeover, next_beat });
         self.gate(Gated::OwnPromise(ballot));
