@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use transport::PeerId;
 
-use crate::wire::Response;
+use crate::calc::ExpressionError;
+use crate::wire::{Response, Unserved};
 
 /// How long an answer is kept: far longer than anybody asks again.
 const KEPT: Duration = Duration::from_secs(60);
@@ -13,7 +14,7 @@ const KEPT: Duration = Duration::from_secs(60);
 /// How many are kept; the oldest goes first.
 const MOST: usize = 4096;
 
-/// How many bytes of programs' answers are kept.
+/// How many bytes of answers are kept.
 const MOST_BYTES: usize = 4 << 20;
 
 /// How many of the programs' requests are done at once.
@@ -88,6 +89,8 @@ impl Answers {
 fn weight(response: &Response) -> usize {
     match response {
         Response::Done(Ok(bytes)) => bytes.len(),
+        Response::Done(Err(Unserved::Failed(why))) => why.len(),
+        Response::Value(Err(ExpressionError::Syntax(why) | ExpressionError::UnknownName(why))) => why.len(),
         _ => 0,
     }
 }

@@ -12,8 +12,8 @@ use crate::event::Member;
 use crate::text;
 use crate::wire::{Message, Request, Response, Unserved};
 
-/// The most bytes of what a program says of its failure.
-const MAX_FAILURE_BYTES: usize = 1_000;
+/// The most characters of what a program says of its failure.
+const MAX_FAILURE: usize = 1_000;
 
 /// A program's own request, which the leader of the moment is to do. Its outcome goes to [`Group::handle_done`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -68,7 +68,7 @@ impl Group {
         let outcome = match done {
             Done::Answer(bytes) if bytes.len() <= text::MAX_TEXT_BYTES => Ok(bytes),
             Done::Answer(bytes) => Err(Unserved::Failed(format!("its answer of {} bytes is too long", bytes.len()))),
-            Done::Failed(why) => Err(Unserved::Failed(why[..why.floor_char_boundary(MAX_FAILURE_BYTES)].to_owned())),
+            Done::Failed(why) => Err(Unserved::Failed(why.chars().take(MAX_FAILURE).collect())),
             Done::Unknown => Err(Unserved::Unknown),
         };
         let response = Response::Done(outcome);

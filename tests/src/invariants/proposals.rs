@@ -10,6 +10,9 @@ use transport::PeerId;
 
 use super::Verdict;
 
+/// Which roster a leader has, and how long a log.
+type Lead = (Option<(Epoch<PeerId>, u64)>, u64);
+
 /// What is known of proposals.
 #[derive(Debug, Default)]
 pub struct Proposals {
@@ -18,7 +21,7 @@ pub struct Proposals {
     /// How far each process was looked at.
     at: BTreeMap<u32, (Regime<PeerId>, u64)>,
     /// Which roster and how long a log each leader had when it was looked at.
-    led: BTreeMap<u32, (Option<(Epoch<PeerId>, u64)>, u64)>,
+    led: BTreeMap<u32, Lead>,
     /// Whose owners consented, ever.
     consents: BTreeMap<MessageId, BTreeSet<PeerId>>,
     rejects: BTreeSet<MessageId>,
