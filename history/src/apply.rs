@@ -1,7 +1,7 @@
 //! Confirmed entries into state: each line at most once, whatever stands in the log.
 //!
 //! A function of the log alone: every member that has folded the same entries has the same table, whatever it saw on
-//! the way. Rosters and proposals, when they come, are folds beside this one.
+//! the way. What a program above makes of the same entries is its own fold, beside this one.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -24,6 +24,8 @@ pub struct History<P> {
     ready: BTreeSet<(u64, Session)>,
     /// Whether `ready` is kept: while this peer leads.
     leads: bool,
+    /// Whether the program above still has to put its notes before the first lines of this lead.
+    waits: bool,
     events: std::collections::VecDeque<HistoryEvent<P>>,
 }
 
@@ -50,6 +52,9 @@ pub enum HistoryEvent<P> {
     },
     /// What the log tells, lines included: each decided entry in order, for whoever reads the log itself.
     Log(LogEvent<P>),
+    /// This peer's log is established: what a program above has to note comes before the lines that wait, which are proposed after
+    /// [`History::lead`]. Only with [`LogConfig::has_state`](crate::LogConfig::has_state).
+    Leads,
 }
 
 impl<P: Peer> History<P> {
@@ -77,7 +82,8 @@ impl<P: Peer> History<P> {
 
     fn with(log: Log<P>, session: Session, limits: Limits, seed: u64, now: Instant) -> Self {
         let pool = Pool::confirmed(session, limits, seed, now);
-        let mut history = Self { pool, log, ready: BTreeSet::new(), leads: false, events: Default::default() };
+        let mut history =
+            Self { pool, log, ready: BTreeSet::new(), leads: false, waits: false, events: Default::default() };
         history.pump(now);
         history
     }
@@ -125,6 +131,17 @@ impl<P: Peer> History<P> {
         let noted = self.log.note(tag, body);
         self.pump(now);
         noted
+    }
+
+    /// See [`Log::keep_state`].
+    pub fn keep_state(&mut self, index: Index, state: Bytes) -> bool {
+        self.log.keep_state(index, state)
+    }
+
+    /// The program above has put down its notes, as [`HistoryEvent::Leads`] asked: lines are proposed from here on.
+    pub fn lead(&mut self, now: Instant) {
+        self.waits = false;
+        self.pump(now);
     }
 
     /// A peer can be reached.
@@ -302,6 +319,7 @@ impl<P: Peer> History<P> {
         if !leads {
             self.pool.forget_shown();
             self.ready.clear();
+            self.waits = false;
             return;
         }
         if begins {
@@ -309,9 +327,16 @@ impl<P: Peer> History<P> {
             for session in self.pool.with_lines() {
                 self.make_ready(session);
             }
+            if self.log.has_state() {
+                self.waits = true;
+                self.events.push_back(HistoryEvent::Leads);
+            }
         }
         while let Some(session) = self.pool.pop_shown() {
             self.make_ready(session);
+        }
+        if self.waits {
+            return;
         }
         while let Some((lamport, session)) = self.ready.first().copied() {
             let next = self.log.next_proposed(session);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use history::{Index, MessageId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use transport::{Address, DialError, PeerId};
 
+use crate::calc::ExpressionError;
 use crate::config::ConfigError;
 use crate::event::{Leader, Member, Message};
 use crate::name::{Name, NameError};
@@ -190,6 +192,129 @@ pub enum RequestError {
     /// See [`Ended`].
     #[error(transparent)]
     Ended(#[from] Ended),
+}
+
+/// Why there is no value.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum CalcError {
+    /// The expression is none, or has none.
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
+    /// See [`RequestError`].
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// Why a program's own request has no answer.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum AskError {
+    /// The leader has no request of that name.
+    #[error("the leader has no request `{}`: every member must have it that may lead", crate::text::escape(.0))]
+    Unknown(String),
+    /// It is no name for a request.
+    #[error("{0} bytes are no name for a request: 1 to {max}", max = Node::MAX_REQUEST_NAME_BYTES)]
+    Name(usize),
+    /// More bytes than [`Node::MAX_REQUEST_BYTES`].
+    #[error("{0} bytes are too long for a request: at most {max}", max = Node::MAX_REQUEST_BYTES)]
+    TooLong(usize),
+    /// The leader had no quorum for 5 s: it may not be the leader of anybody but itself.
+    #[error("the leader has no quorum: nothing was done; try again when there is one")]
+    NoQuorum,
+    /// The leader does as many at once as it can.
+    #[error("the leader does as many requests at once as it can: nothing was done; try again")]
+    Busy,
+    /// It was tried, and failed.
+    #[error("the request failed: {}", crate::text::escape(.0))]
+    Failed(String),
+    /// See [`RequestError`]. It may have been done, or be done yet.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+}
+
+/// Why a request is not served.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ServeError {
+    /// It is no name for a request.
+    #[error("{0} bytes are no name for a request: 1 to {max}", max = Node::MAX_REQUEST_NAME_BYTES)]
+    Name(usize),
+    /// Too many are served.
+    #[error("no more than {max} requests are served by one member", max = Node::MAX_REQUEST_NAMES)]
+    TooMany,
+    /// See [`Ended`].
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// Why a proposal was not put to all.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ProposeError {
+    /// It is empty or too long.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// Too many are open.
+    #[error("{max} proposals are open, nothing was proposed: decide one of them first", max = crate::proposals::MOST_OPEN)]
+    TooMany,
+    /// It was not confirmed within 5 s.
+    #[error("no quorum within 5 s: the proposal waits, and is put to all when there is one")]
+    NoQuorum,
+    /// See [`BacklogFull`].
+    #[error(transparent)]
+    BacklogFull(#[from] BacklogFull),
+    /// See [`Ended`].
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// Why a vote does not count, or not yet.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum VoteError {
+    /// There is no such proposal, or it was decided long ago.
+    #[error("there is no proposal {0}")]
+    UnknownProposal(MessageId),
+    /// This member was none when it was put to all.
+    #[error("only those vote on a proposal that were members when it was put to all")]
+    NotAnElector,
+    /// It was not confirmed within 5 s.
+    #[error("no quorum within 5 s: the vote waits, and counts if there is one while the proposal is open")]
+    NoQuorum,
+    /// See [`BacklogFull`].
+    #[error(transparent)]
+    BacklogFull(#[from] BacklogFull),
+    /// See [`Ended`].
+    #[error(transparent)]
+    Ended(#[from] Ended),
+}
+
+/// The ballot under which a leader leads: of two, the later is the greater.
+///
+/// Whatever a leader changes outside of the group should know the greatest it has seen, and refuse what comes with a lesser one: a
+/// leader that was stopped, and does not know that another leads by now, comes with a lesser one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Fence(pub(crate) history::Ballot<PeerId>);
+
+impl Fence {
+    /// Bytes of constant length that compare as it does.
+    pub fn to_bytes(self) -> [u8; 48] {
+        let history::Ballot { regime, round, peer } = self.0;
+        let by = !u128::from_be_bytes(*regime.by.0.uuid().as_bytes());
+        let mut bytes = [0; 48];
+        bytes[..8].copy_from_slice(&regime.number.to_be_bytes());
+        bytes[8..24].copy_from_slice(&by.to_be_bytes());
+        bytes[24..32].copy_from_slice(&round.to_be_bytes());
+        bytes[32..].copy_from_slice(peer.uuid().as_bytes());
+        bytes
+    }
+}
+
+/// A program's own request, for the leader to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Job {
+    /// Who asks.
+    pub from: PeerId,
+    /// With what.
+    pub bytes: Bytes,
+    /// See [`Fence`].
+    pub fence: Fence,
 }
 
 /// What became of a private message.

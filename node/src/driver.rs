@@ -19,17 +19,19 @@ use history::{Entries, Index, MessageId, Read, Regime};
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
 use crate::api::{
-    AppendError, BacklogFull, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page, RequestError, Row,
-    StartError, Status, TakeoverError,
+    AppendError, AskError, BacklogFull, CalcError, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page,
+    ProposeError, RequestError, Row, ServeError, StartError, Status, TakeoverError, VoteError,
 };
 use crate::casts::Casts;
 use crate::config::Config;
 use crate::disk::{Disk, Word};
 use crate::event::{ByeReason, Entry, Event, Leader, Member};
-use crate::group::{Group, HistoryQuery, Now, Outgoing, Output};
+use crate::group::{Done, Group, HistoryQuery, Now, Outgoing, Output};
+use crate::jobs::{Handler, Jobs};
 use crate::mailbox::Outbox;
 use crate::name::Name;
 use crate::node::now;
+use crate::proposals::{Proposal, ProposalState};
 
 /// How many reads of links one turn takes: each may hold a thousand messages, and no timer is looked at meanwhile.
 const READS: usize = 64;
@@ -53,6 +55,21 @@ pub(crate) enum Command {
     Applied { index: Index, reply: oneshot::Sender<()> },
     Takeover { lost: Vec<String>, reply: oneshot::Sender<Result<(), TakeoverError>> },
     Leave(oneshot::Sender<()>),
+    Calc { expression: String, reply: oneshot::Sender<Result<f64, CalcError>> },
+    Request { name: String, bytes: Bytes, reply: oneshot::Sender<Result<Bytes, AskError>> },
+    Serve { name: String, handler: Handler, reply: oneshot::Sender<Result<(), ServeError>> },
+    Propose { text: String, reply: oneshot::Sender<Result<MessageId, ProposeError>> },
+    Vote { proposal: MessageId, consent: bool, reply: oneshot::Sender<Result<ProposalState, VoteError>> },
+    Proposals(oneshot::Sender<Vec<Proposal>>),
+}
+
+/// Who waits for the answer to a request.
+enum Asker {
+    Members(oneshot::Sender<Result<Members, RequestError>>),
+    Calc(oneshot::Sender<Result<f64, CalcError>>),
+    Request(oneshot::Sender<Result<Bytes, AskError>>),
+    Propose(oneshot::Sender<Result<MessageId, ProposeError>>),
+    Vote(oneshot::Sender<Result<ProposalState, VoteError>>),
 }
 
 /// A line that the owner says to all: it waits while links are behind, as casts do.
@@ -73,6 +90,8 @@ enum Input {
     Read(Answer),
     Command(Command),
     Saying(Saying),
+    /// What this member did as the leader.
+    Done(PeerId, u64, Done),
     /// Nothing, but something may be due or possible that was not before.
     Wake,
     /// The owner is gone.
@@ -153,7 +172,8 @@ pub(crate) struct Driver {
     alarm: Alarm,
     events: Vec<Event>,
     deliveries: BTreeMap<MessageId, oneshot::Sender<Result<Delivery, MsgError>>>,
-    requests: BTreeMap<u64, oneshot::Sender<Result<Members, RequestError>>>,
+    requests: BTreeMap<u64, Asker>,
+    jobs: Jobs,
     /// Who waits for an entry of this member to be confirmed.
     appends: BTreeMap<MessageId, oneshot::Sender<Result<Index, AppendError>>>,
     /// Who waits until so much of the history is confirmed here.
@@ -192,9 +212,11 @@ impl Driver {
             events: Vec::new(),
             deliveries: BTreeMap::new(),
             requests: BTreeMap::new(),
+            jobs: Jobs::default(),
             appends: BTreeMap::new(),
             reads: BTreeMap::new(),
-            next_request: 0,
+            // No number is used again, in another run of this peer either: a leader remembers them.
+            next_request: rand::random::<u64>() >> 1,
             leaving: Vec::new(),
             abandoned: false,
             departed: false,
@@ -245,6 +267,12 @@ impl Driver {
         let mut taken = 0;
         while let Some(word) = self.disk.as_mut().and_then(Disk::ready) {
             self.handle(Input::Disk(word), now);
+            taken += 1;
+        }
+        while taken < BATCH
+            && let Some((from, id, done)) = self.jobs.ready()
+        {
+            self.handle(Input::Done(from, id, done), now);
             taken += 1;
         }
         while taken < BATCH
@@ -328,6 +356,7 @@ impl Driver {
             }
             .fuse()
         );
+        let mut done = pin!(self.jobs.next().fuse());
         let reading = &mut self.reading;
         let mut read = if reading.is_empty() { pending().left_future() } else { reading.next().right_future() }.fuse();
         let mut started = match &mut self.started {
@@ -341,6 +370,7 @@ impl Driver {
             event = event => event.map_or(Input::Abandoned, Input::Mesh),
             command = command => command.map_or(Input::Abandoned, Input::Command),
             read = read => read.map_or(Input::Wake, Input::Read),
+            (from, id, done) = done => Input::Done(from, id, done),
             talk = talk => talk,
             () = room => Input::Wake,
             () = started => Input::Abandoned,
@@ -361,6 +391,7 @@ impl Driver {
             Input::Saying(Saying { text, reply }) => {
                 let _ = reply.send(self.group.say(text, now));
             }
+            Input::Done(from, id, done) => self.group.handle_done(from, id, done, now),
             Input::Wake => self.alarm.due = None,
             Input::Abandoned => {
                 self.abandoned = true;
@@ -455,9 +486,7 @@ impl Driver {
                 }
             },
             Command::Members(reply) => {
-                let id = self.next_request;
-                self.next_request += 1;
-                self.requests.insert(id, reply);
+                let id = self.number(Asker::Members(reply));
                 self.group.request_members(id, now);
             }
             Command::Leader(reply) => {
@@ -475,10 +504,56 @@ impl Driver {
             Command::Applied { index, reply } if self.group.confirmed() >= index.number() => drop(reply.send(())),
             Command::Applied { index, reply } => self.reads.entry(index).or_default().push(reply),
             Command::Takeover { lost, reply } => drop(reply.send(self.group.takeover(&lost, now))),
+            Command::Calc { expression, reply } => {
+                let id = self.number(Asker::Calc(reply));
+                self.group.calc(id, expression, now);
+            }
+            Command::Request { name, bytes, reply } => {
+                let id = self.number(Asker::Request(reply));
+                self.group.request(id, name, bytes, now);
+            }
+            Command::Serve { name, handler, reply } => drop(reply.send(self.jobs.serve(name, handler))),
+            Command::Propose { text, reply } => {
+                let id = self.number(Asker::Propose(reply));
+                self.group.propose(id, text, now);
+            }
+            Command::Vote { proposal, consent, reply } => {
+                let id = self.number(Asker::Vote(reply));
+                self.group.vote(id, proposal, consent, now);
+            }
+            Command::Proposals(reply) => drop(reply.send(self.group.proposals())),
             Command::Leave(reply) => {
                 self.leaving.push(reply);
                 self.group.leave(now);
             }
+        }
+    }
+
+    /// The number of a request, by which its answer is known.
+    fn number(&mut self, asker: Asker) -> u64 {
+        let id = self.next_request;
+        self.next_request += 1;
+        self.requests.insert(id, asker);
+        id
+    }
+
+    /// Tells whoever waits for it. Whoever waits no longer wants no answer.
+    fn answer(&mut self, output: Output) {
+        let (Output::Members(id, _)
+        | Output::Calculated(id, _)
+        | Output::Requested(id, _)
+        | Output::Proposed(id, _)
+        | Output::Voted(id, _)) = &output
+        else {
+            return;
+        };
+        match (self.requests.remove(id), output) {
+            (Some(Asker::Members(reply)), Output::Members(_, answer)) => drop(reply.send(answer)),
+            (Some(Asker::Calc(reply)), Output::Calculated(_, answer)) => drop(reply.send(answer)),
+            (Some(Asker::Request(reply)), Output::Requested(_, answer)) => drop(reply.send(answer)),
+            (Some(Asker::Propose(reply)), Output::Proposed(_, answer)) => drop(reply.send(answer)),
+            (Some(Asker::Vote(reply)), Output::Voted(_, answer)) => drop(reply.send(answer)),
+            _ => {}
         }
     }
 
@@ -529,11 +604,12 @@ impl Driver {
                         let _ = reply.send(Ok(Delivery { message, delivered }));
                     }
                 }
-                Output::Members(id, answer) => {
-                    if let Some(reply) = self.requests.remove(&id) {
-                        let _ = reply.send(answer);
-                    }
-                }
+                Output::Members(..)
+                | Output::Calculated(..)
+                | Output::Requested(..)
+                | Output::Proposed(..)
+                | Output::Voted(..) => self.answer(output),
+                Output::Execute(task) => self.jobs.begin(task),
                 Output::Depart => self.departed = true,
             }
         }

@@ -5,6 +5,7 @@ use history::{Index, MessageId};
 use transport::{Address, PeerId};
 
 use crate::name::Name;
+use crate::proposals::Proposal;
 use crate::timestamp::Timestamp;
 
 /// Something happened in the group.
@@ -98,6 +99,8 @@ pub enum Event {
     },
     /// The last event of all: this member is out of the group.
     Bye(ByeReason),
+    /// A proposal is put to all members, or does not stand as it did.
+    Proposal(Proposal),
 }
 
 impl Event {
@@ -108,6 +111,7 @@ impl Event {
             Self::Private(private) => private.text.len(),
             Self::Entry(entry) => entry.bytes.len(),
             Self::Cast { bytes, .. } => bytes.len(),
+            Self::Proposal(proposal) => proposal.text.len(),
             _ => 0,
         }
     }

@@ -34,16 +34,19 @@
 //! waits for a slow member: that one's queue is bounded, and it catches up when it is back.
 
 mod api;
+mod calc;
 mod casts;
 mod config;
 mod disk;
 mod driver;
 mod event;
 pub mod group;
+mod jobs;
 mod mailbox;
 mod name;
 mod node;
 mod presence;
+mod proposals;
 mod roster;
 mod store;
 pub mod text;
@@ -51,9 +54,11 @@ mod timestamp;
 mod wire;
 
 pub use api::{
-    AppendError, BacklogFull, CastError, Delivery, Ended, HistoryError, Line, Link, Members, MsgError, NameRefusal,
-    Page, RequestError, Row, SayError, StartError, Status, TakeoverError,
+    AppendError, AskError, BacklogFull, CalcError, CastError, Delivery, Ended, Fence, HistoryError, Job, Line, Link,
+    Members, MsgError, NameRefusal, Page, ProposeError, RequestError, Row, SayError, ServeError, StartError, Status,
+    TakeoverError, VoteError,
 };
+pub use calc::ExpressionError;
 pub use config::{Config, ConfigError};
 pub use event::{ByeReason, Entry, Event, Leader, LeftReason, Member, Message, Private, Via};
 pub use group::HistoryQuery;
@@ -61,6 +66,7 @@ pub use history::{Index, MessageId};
 pub use mailbox::Events;
 pub use name::{Name, NameError};
 pub use node::Node;
+pub use proposals::{Proposal, ProposalState};
 pub use store::{Aside, OpenError};
 pub use timestamp::Timestamp;
 pub use transport::{Address, PeerId, runtime};

@@ -11,8 +11,8 @@ use transport::{Address, Incarnation, Mesh, PeerId, runtime};
 use uuid::Uuid;
 
 use crate::api::{
-    AppendError, CastError, Delivery, Ended, HistoryError, Members, MsgError, Page, RequestError, SayError, StartError,
-    Status, TakeoverError,
+    AppendError, AskError, CalcError, CastError, Delivery, Ended, HistoryError, Job, Members, MsgError, Page,
+    ProposeError, RequestError, SayError, ServeError, StartError, Status, TakeoverError, VoteError,
 };
 use crate::casts::Casts;
 use crate::config::Config;
@@ -20,8 +20,10 @@ use crate::disk::Disk;
 use crate::driver::{Command, Driver, Ends, Saying};
 use crate::event::{Entry, Leader, Member};
 use crate::group::{Group, HistoryQuery, Now, Settings};
+use crate::jobs::Handler;
 use crate::mailbox::{Events, mailbox};
 use crate::name::Name;
+use crate::proposals::{Proposal, ProposalState};
 use crate::text;
 
 /// How many lines may wait to be said before `say` waits.
@@ -58,6 +60,15 @@ impl Node {
 
     /// The most bytes of one entry of a program's own.
     pub const MAX_ENTRY_BYTES: usize = text::MAX_TEXT_BYTES;
+
+    /// The most bytes of a program's own request, and of its answer.
+    pub const MAX_REQUEST_BYTES: usize = text::MAX_TEXT_BYTES;
+
+    /// The most bytes of the name of a program's own request.
+    pub const MAX_REQUEST_NAME_BYTES: usize = 64;
+
+    /// How many of a program's own requests one member serves.
+    pub const MAX_REQUEST_NAMES: usize = 1_024;
 
     /// Starts a member. Resolves when it is admitted to the group, or leads one of its own. Dropping the future abandons
     /// the attempt.
@@ -250,6 +261,92 @@ impl Node {
         self.ask(Command::Members).await?
     }
 
+    /// The value of an arithmetic expression, from the leader.
+    ///
+    /// # Errors
+    ///
+    /// It is no expression or has no finite value, no leader answered within 5 s, or this member has left.
+    pub async fn calc(&self, expression: &str) -> Result<f64, CalcError> {
+        let expression = expression.to_owned();
+        self.ask(|reply| Command::Calc { expression, reply }).await.map_err(RequestError::from)?
+    }
+
+    /// Serves a program's own requests of a name while this member leads with a quorum; every member that may lead should. `handler` makes of
+    /// each [`Job`] an answer of [`Node::MAX_REQUEST_BYTES`] at most, or the text of an error, within a minute. It is dropped unfinished
+    /// when this member leaves.
+    ///
+    /// A job is done once as long as its leader lives. If that dies the next leader may do it again, and one that was stopped may still
+    /// be at it meanwhile: what must not happen twice outside of the group is to be guarded by [`Job::fence`].
+    ///
+    /// # Errors
+    ///
+    /// The name is empty or longer than [`Node::MAX_REQUEST_NAME_BYTES`], too many are served, or the member has left.
+    pub async fn handle_requests<A>(
+        &self,
+        name: &str,
+        handler: impl Fn(Job) -> A + Send + Sync + 'static,
+    ) -> Result<(), ServeError>
+    where
+        A: Future<Output = Result<Bytes, String>> + Send + 'static,
+    {
+        if !is_request_name(name) {
+            return Err(ServeError::Name(name.len()));
+        }
+        let (name, handler) = (name.to_owned(), Handler::new(handler));
+        self.ask(|reply| Command::Serve { name, handler, reply }).await?
+    }
+
+    /// Has the leader do what its program does under this name: see [`handle_requests`](Self::handle_requests). A leader that dies is
+    /// replaced by the next; the caller gets one answer.
+    ///
+    /// # Errors
+    ///
+    /// The leader does not know it, cannot do it or failed; no leader answered within 5 s, when it may have been done or be done yet; or
+    /// this member has left.
+    pub async fn request(&self, name: &str, bytes: Bytes) -> Result<Bytes, AskError> {
+        if !is_request_name(name) {
+            return Err(AskError::Name(name.len()));
+        }
+        if bytes.len() > Self::MAX_REQUEST_BYTES {
+            return Err(AskError::TooLong(bytes.len()));
+        }
+        let name = name.to_owned();
+        self.ask(|reply| Command::Request { name, bytes, reply }).await.map_err(RequestError::from)?
+    }
+
+    /// Puts a proposal to all members. Resolves to its id when it is confirmed; [`Event::Proposal`](crate::Event::Proposal) tells at every
+    /// member how it stands.
+    ///
+    /// # Errors
+    ///
+    /// The text is empty or too long, too much is open or waits, there was no quorum for 5 s (it is put to all when there is one), or
+    /// this member has left.
+    pub async fn propose(&self, text: &str) -> Result<MessageId, ProposeError> {
+        text::check(text)?;
+        let text = text.to_owned();
+        self.ask(|reply| Command::Propose { text, reply }).await?
+    }
+
+    /// Consents to a proposal, or rejects it. Resolves when that is confirmed, to how the proposal stands then. Of one that is decided
+    /// nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// There is no such proposal, this member has no vote on it, there was no quorum for 5 s (the vote counts if there is one while the
+    /// proposal is open), or this member has left.
+    pub async fn vote(&self, proposal: MessageId, consent: bool) -> Result<ProposalState, VoteError> {
+        self.ask(|reply| Command::Vote { proposal, consent, reply }).await?
+    }
+
+    /// The proposals that are open, and the last hundred that were decided, by their numbers.
+    ///
+    /// # Errors
+    ///
+    /// This member has left.
+    pub async fn proposals(&self) -> Result<Vec<Proposal>, Ended> {
+        self.ask(Command::Proposals).await
+    }
+
     /// Who leads, as far as this peer knows.
     ///
     /// # Errors
@@ -280,6 +377,10 @@ impl Node {
         self.commands.send(command(reply)).await.map_err(|_| Ended)?;
         answer.await.map_err(|_| Ended)
     }
+}
+
+fn is_request_name(name: &str) -> bool {
+    (1..=Node::MAX_REQUEST_NAME_BYTES).contains(&name.len())
 }
 
 fn mesh_config(config: &Config) -> transport::Config {

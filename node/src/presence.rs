@@ -195,6 +195,14 @@ impl Presence {
         matches!(self.members.get(&peer), Some((_, Sight::Absent(_, Unreachable::Gone | Unreachable::Left))))
     }
 
+    /// Why a member is not here.
+    pub(crate) fn left_reason(&self, peer: PeerId) -> LeftReason {
+        match self.members.get(&peer) {
+            Some((_, Sight::Absent(_, Unreachable::Left))) => LeftReason::Left,
+            _ => LeftReason::Failed,
+        }
+    }
+
     /// The members that are not here.
     pub(crate) fn absent(&self) -> Vec<PeerId> {
         let is_absent = |peer: &PeerId| self.members.get(peer).is_some_and(|(_, sight)| !sight.is_here());

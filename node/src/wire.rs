@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use transport::{Address, Class, DecodeError, PeerId};
 
 use crate::api::NameRefusal;
+use crate::calc::ExpressionError;
 use crate::name::Name;
 use crate::roster::{Change, Entry, Roster, RosterVersion};
 use crate::timestamp::Timestamp;
@@ -90,12 +91,21 @@ pub(crate) enum Body {
         kind: u16,
         bytes: Bytes,
     },
+    /// A proposal to all members.
+    Open { from: PeerId, name: Name, sent_at: Timestamp, text: String },
+    /// A member's word on a proposal.
+    Vote { proposal: MessageId, from: PeerId, name: Name, consent: bool },
 }
 
 impl Body {
     /// Whether the bytes of a body are those of a line: its number comes first.
     pub(crate) fn is_line(body: &[u8]) -> bool {
         body.starts_with(&[0; 4])
+    }
+
+    /// Whether they are those of a proposal or a vote.
+    pub(crate) fn is_of_proposals(body: &[u8]) -> bool {
+        matches!(body, [0, 0, 0, 2 | 3, ..])
     }
 }
 
@@ -123,13 +133,34 @@ pub(crate) struct PrivateLine {
 pub(crate) enum Request {
     /// Who is a member and can be reached?
     Members,
+    /// What is the value of this expression?
+    Calc(String),
+    /// What a program's own request of this name gives for these bytes.
+    Named { name: String, bytes: Bytes },
 }
 
 /// What the leader answers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) enum Response {
     /// In the order of joining.
     Members(RosterVersion, Vec<(PeerId, Entry)>),
+    /// The value of the expression, or why it has none.
+    Value(Result<f64, ExpressionError>),
+    /// What the program made of it, or why nothing.
+    Done(Result<Bytes, Unserved>),
+}
+
+/// Why a leader did not do what a program's own request wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Unserved {
+    /// It has no such request.
+    Unknown,
+    /// It has no quorum, or has not established its log yet: to be asked again.
+    NoQuorum,
+    /// It does as many as it can.
+    Busy,
+    /// The program failed, and said why.
+    Failed(String),
 }
 
 /// What one frame holds.
@@ -287,6 +318,23 @@ mod tests {
                 Message::Response(1, members),
                 format!("0000000c{}00000000{version_hex}{}{a}{entry_hex}", number(1), number(1)),
             ),
+            (Message::Request(1, Request::Calc("1".into())), format!("0000000b{}00000001{}", number(1), text("1"))),
+            (
+                Message::Request(1, Request::Named { name: "n".into(), bytes: Bytes::from_static(b"x") }),
+                format!("0000000b{}00000002{}{}", number(1), text("n"), text("x")),
+            ),
+            (
+                Message::Response(1, Response::Value(Ok(1.5))),
+                format!("0000000c{}00000001000000003ff8000000000000", number(1)),
+            ),
+            (
+                Message::Response(1, Response::Value(Err(ExpressionError::NotFinite))),
+                format!("0000000c{}000000010000000100000004", number(1)),
+            ),
+            (
+                Message::Response(1, Response::Done(Err(Unserved::Failed("x".into())))),
+                format!("0000000c{}000000020000000100000003{}", number(1), text("x")),
+            ),
         ];
         all.extend(
             golden_elections(&epoch_hex, &rank_hex, &a)
@@ -359,14 +407,26 @@ mod tests {
         );
         let row = SessionRow { session: said().session, next: 1, last: 2, lamport: 3 };
         let row_hex = format!("{b}{}{}{}", number(1), number(2), number(3));
-        let piece =
-            SnapshotPiece { regime, index: 9, hash, config, config_index: 1, floor: 4, at: 0, rows: vec![row], of: 1 };
+        let state = Bytes::from_static(b"s");
+        let piece = SnapshotPiece {
+            regime,
+            index: 9,
+            hash,
+            config,
+            config_index: 1,
+            floor: 4,
+            at: 0,
+            rows: vec![row],
+            of: 1,
+            state,
+        };
         let piece_hex = format!(
-            "{regime_hex}{}{hash_hex}{config_hex}{}{}{}{}{row_hex}{}",
+            "{regime_hex}{}{hash_hex}{config_hex}{}{}{}{}{row_hex}{}{}73",
             number(9),
             number(1),
             number(4),
             number(0),
+            number(1),
             number(1),
             number(1)
         );
@@ -429,6 +489,22 @@ mod tests {
         assert!(Body::is_line(&line) && !Body::is_line(&entry));
         let hex: String = entry.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, format!("00000001{:032x}0005{:016x}4869", 0x0a, 2));
+    }
+
+    #[test]
+    fn a_proposal_and_a_vote_are_told_by_their_bytes() {
+        let (from, name, sent_at) = (peer(), "al".parse::<Name>().unwrap(), Timestamp::from_millis(8));
+        let open = Body::Open { from, name: name.clone(), sent_at, text: "Hi".into() };
+        let vote = Body::Vote { proposal: said(), from, name, consent: true };
+        let (a, b, al) = (format!("{:032x}", 0x0a), format!("{:032x}", 0x0b), format!("{:016x}616c", 2));
+        for (body, golden) in [
+            (open, format!("00000002{a}{al}{:016x}{:016x}4869", 8, 2)),
+            (vote, format!("00000003{b}{:016x}{a}{al}01", 5)),
+        ] {
+            let bytes = transport::encode(&body).unwrap();
+            assert!(Body::is_of_proposals(&bytes) && !Body::is_line(&bytes));
+            assert_eq!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), golden);
+        }
     }
 
     #[test]

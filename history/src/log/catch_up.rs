@@ -254,6 +254,7 @@ impl<P: Peer> Log<P> {
         self.acceptor.accepted = None;
         self.applied = self.chain.fold();
         self.snapshot = None;
+        self.due = None;
         for op in [Op::DropAside, Op::Truncate(common), Op::SetAside(common), Op::Accepted(None)] {
             self.disk.write(op);
         }

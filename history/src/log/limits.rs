@@ -22,6 +22,9 @@ pub(super) const SYNC_BYTES: usize = 4 << 20;
 /// The most sessions in one piece of a snapshot: 40 bytes each.
 pub(super) const SNAPSHOT_SESSIONS: usize = 8_192;
 
+/// The most bytes of what a program above keeps in a snapshot: with a piece of the sessions it fits one message.
+pub const STATE_BYTES: usize = 512 * 1024;
+
 /// What an entry costs beside what it says.
 pub(super) const ENTRY_OVERHEAD: usize = 64;
 
@@ -64,6 +67,10 @@ pub struct LogConfig {
     pub snapshot_bytes: usize,
     /// Whether [`Log::poll_read`](crate::Log::poll_read) is served, from a store that keeps all.
     pub has_store: bool,
+    /// Whether a program above keeps state of its own, folded from what is decided. Then it is asked for that state when a
+    /// snapshot is due ([`LogEvent::SnapshotDue`](crate::LogEvent::SnapshotDue)), and at a lead it puts its notes before the first lines
+    /// ([`HistoryEvent::Leads`](crate::HistoryEvent::Leads)).
+    pub has_state: bool,
 }
 
 impl Default for LogConfig {
@@ -74,6 +81,7 @@ impl Default for LogConfig {
             snapshot_entries: 10_000,
             snapshot_bytes: 8 << 20,
             has_store: false,
+            has_state: false,
         }
     }
 }

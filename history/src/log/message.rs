@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Config, Entry, RunningHash};
@@ -192,6 +193,8 @@ pub struct Snapshot<P> {
     pub config_index: u64,
     /// The exactly-once table.
     pub applied: crate::Applied,
+    /// What a program above keeps, folded from the same entries: opaque here, [`STATE_BYTES`](crate::STATE_BYTES) at most.
+    pub state: Bytes,
 }
 
 /// A part of a [`Snapshot`], which may be too long for one message.
@@ -215,6 +218,8 @@ pub struct SnapshotPiece<P> {
     pub rows: Vec<SessionRow>,
     /// How many there are in all.
     pub of: u64,
+    /// See [`Snapshot`]: in the first piece, and empty in the others.
+    pub state: Bytes,
 }
 
 impl<P> LogMessage<P> {

@@ -73,7 +73,7 @@ use snapshot::Gathering;
 pub use durable::{Durable, Op, Write};
 pub use entry::{Config, Entry, Fork, Peer, RunningHash};
 use limits::TAKEOVER;
-pub use limits::{LogConfig, MESSAGE_BYTES, MESSAGE_ENTRIES, VOTERS_MAX};
+pub use limits::{LogConfig, MESSAGE_BYTES, MESSAGE_ENTRIES, STATE_BYTES, VOTERS_MAX};
 pub use members::Loss;
 pub use message::{Entries, LogMessage, Snapshot, SnapshotPiece};
 pub use output::{Alarm, LogEvent, LogTransmit, Read};
@@ -112,6 +112,8 @@ pub struct Log<P> {
     switch: Option<Switch<P>>,
     gathering: Option<Gathering<P>>,
     snapshot: Option<Snapshot<P>>,
+    /// A snapshot that lacks only what the program above keeps.
+    due: Option<Snapshot<P>>,
     unsnapshot_bytes: usize,
     quorum: Option<(bool, Vec<P>)>,
     /// Whether something has changed that decides who is to vote.
@@ -177,6 +179,7 @@ impl<P: Peer> Log<P> {
             switch: None,
             gathering: None,
             snapshot: None,
+            due: None,
             unsnapshot_bytes: 0,
             quorum: None,
             voters_changed: true,
@@ -233,7 +236,8 @@ impl<P: Peer> Log<P> {
         if let Some(start) = start {
             log.chain = Chain::from_snapshot(regime, &start);
             log.applied = start.applied.clone();
-            log.events.extend(Index::new(start.index).map(|index| LogEvent::Skipped { index }));
+            let state = start.state.clone();
+            log.events.extend(Index::new(start.index).map(|index| LogEvent::Skipped { index, state }));
             log.snapshot = Some(*start);
         }
         log.chain.regime = regime;
@@ -366,6 +370,18 @@ impl<P: Peer> Log<P> {
     /// Puts a note at the end of the log. Returns whether this peer leads and has room.
     pub fn note(&mut self, tag: u16, body: Bytes) -> bool {
         self.has_room() && self.lead_entries(vec![Arc::new(Entry::Note { tag, body })])
+    }
+
+    /// What the program above amounts to at a place, as [`LogEvent::SnapshotDue`] asked. Returns whether the snapshot is made: not if
+    /// that is longer than [`STATE_BYTES`], or the place is no longer decided.
+    pub fn keep_state(&mut self, index: Index, state: Bytes) -> bool {
+        match self.due.take_if(|due| due.index == index.number()) {
+            Some(due) if state.len() <= STATE_BYTES => {
+                self.take_snapshot(Snapshot { state, ..due });
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A person's word that the voters which cannot be reached, exactly `lost`, are dead: the reachable members go on

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::entry::{Entry, RunningHash};
 use super::message::LogMessage;
 use crate::{Ballot, Index};
@@ -37,6 +39,14 @@ pub enum LogEvent<P> {
     },
     /// Everything up to here is as a snapshot says; the entries themselves are not told.
     Skipped {
+        /// The place.
+        index: Index,
+        /// What the program above kept there: see [`SnapshotDue`](Self::SnapshotDue).
+        state: Bytes,
+    },
+    /// A snapshot is due of everything up to here, all of which has been told: the program above is to say what it amounts to,
+    /// by [`Log::keep_state`](crate::Log::keep_state). Only with [`LogConfig::has_state`](crate::LogConfig::has_state).
+    SnapshotDue {
         /// The place.
         index: Index,
     },

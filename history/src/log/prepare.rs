@@ -72,6 +72,7 @@ impl<P: Peer> Log<P> {
         let fork = forks.then(|| Forking { until: self.now + TAKEOVER, is_takeover });
         self.round = ballot.round;
         self.promise(ballot);
+        self.retry_at = None;
         let next_beat = self.now + self.config.heartbeat;
         self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), fork, next_beat });
         self.gate(Gated::OwnPromise(ballot));

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Log;
 use super::chain::Chain;
 use super::durable::Op;
 use super::entry::Peer;
-use super::limits::SNAPSHOT_SESSIONS;
+use super::limits::{SNAPSHOT_SESSIONS, STATE_BYTES};
 use super::message::{LogMessage, Snapshot, SnapshotPiece};
 use super::output::LogEvent;
 use crate::apply::{APPLIED_SESSIONS, SessionRow};
@@ -19,6 +21,7 @@ pub(super) struct Gathering<P> {
     index: u64,
     rows: Vec<SessionRow>,
     floor: u64,
+    state: Bytes,
     peer: P,
 }
 
@@ -39,6 +42,7 @@ impl<P: Peer> Log<P> {
             at: (at * SNAPSHOT_SESSIONS) as u64,
             rows: rows.to_vec(),
             of,
+            state: if at == 0 { snapshot.state.clone() } else { Bytes::new() },
         };
         let mut pieces: Vec<_> = rows.chunks(SNAPSHOT_SESSIONS).enumerate().map(|(at, rows)| piece(at, rows)).collect();
         if pieces.is_empty() {
@@ -51,18 +55,18 @@ impl<P: Peer> Log<P> {
 
     /// Takes a snapshot that is ahead of what is decided here, or of a greater regime.
     pub(super) fn on_snapshot(&mut self, from: P, piece: SnapshotPiece<P>) {
-        let SnapshotPiece { regime, index, hash, config, config_index, floor, at, rows, of } = piece;
+        let SnapshotPiece { regime, index, hash, config, config_index, floor, at, rows, of, state } = piece;
         let ahead =
             Some(regime) > self.chain.regime || Some(regime) == self.chain.regime && index > self.chain.decided();
         let sound = of <= APPLIED_SESSIONS as u64 && config.is_sound() && config_index <= index && index > 0;
-        if !ahead || !sound {
+        if !ahead || !sound || state.len() > STATE_BYTES {
             return;
         }
         let mut gathering = match self.gathering.take() {
             Some(gathering) if gathering.regime == regime && gathering.index == index && gathering.peer == from => {
                 gathering
             }
-            _ => Gathering { regime, index, rows: Vec::new(), floor, peer: from },
+            _ => Gathering { regime, index, rows: Vec::new(), floor, state, peer: from },
         };
         if at != gathering.rows.len() as u64 {
             return;
@@ -73,7 +77,7 @@ impl<P: Peer> Log<P> {
             return;
         }
         let applied = Applied::from_rows(gathering.floor, gathering.rows);
-        self.install(regime, Snapshot { index, hash, config, config_index, applied });
+        self.install(regime, Snapshot { index, hash, config, config_index, applied, state: gathering.state });
         self.fetching = None;
         self.fetch(from, regime);
     }
@@ -121,26 +125,47 @@ impl<P: Peer> Log<P> {
         }
         self.disk.write(Op::Regime(regime));
         if let Some(index) = Index::new(snapshot.index) {
-            self.events.push_back(LogEvent::Skipped { index });
+            self.events.push_back(LogEvent::Skipped { index, state: snapshot.state.clone() });
         }
         self.switch = None;
+        self.due = None;
         self.snapshot = Some(snapshot);
     }
 
-    /// Takes a snapshot when one is due, and lets go of what it stands for.
+    /// Takes a snapshot when one is due.
     pub(super) fn review_snapshot(&mut self) {
         let decided = self.chain.decided();
         let last = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.index);
         let due = decided - last.min(decided) >= self.config.snapshot_entries
             || self.unsnapshot_bytes >= self.config.snapshot_bytes;
-        if due && let Some((config_index, config)) = self.chain.config_at(decided) {
+        if due
+            && self.due.is_none()
+            && let Some((config_index, config)) = self.chain.config_at(decided)
+        {
             let config = config.clone();
             let (hash, applied) = (self.chain.hash(), self.applied.clone());
-            let snapshot = Snapshot { index: decided, hash, config, config_index, applied };
-            self.disk.write(Op::Snapshot(Box::new(snapshot.clone())));
-            self.snapshot = Some(snapshot);
+            let snapshot = Snapshot { index: decided, hash, config, config_index, applied, state: Bytes::new() };
             self.unsnapshot_bytes = 0;
+            match Index::new(decided).filter(|_| self.config.has_state) {
+                Some(index) => {
+                    self.due = Some(snapshot);
+                    self.events.push_back(LogEvent::SnapshotDue { index });
+                }
+                None => self.take_snapshot(snapshot),
+            }
         }
+        self.let_go();
+    }
+
+    pub(super) fn take_snapshot(&mut self, snapshot: Snapshot<P>) {
+        self.disk.write(Op::Snapshot(Box::new(snapshot.clone())));
+        self.snapshot = Some(snapshot);
+        self.let_go();
+    }
+
+    /// Lets go of the entries that a snapshot stands for, but for the last.
+    fn let_go(&mut self) {
+        let decided = self.chain.decided();
         let keep = self.config.keep_entries as u64;
         let last = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.index);
         self.chain.trim(decided.saturating_sub(keep).min(last).min(self.acceptor.fork.max(self.trim_floor())));

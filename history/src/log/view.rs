@@ -57,6 +57,11 @@ impl<P: Peer> Log<P> {
         }
     }
 
+    /// Whether a program above keeps state of its own.
+    pub(crate) fn has_state(&self) -> bool {
+        self.config.has_state
+    }
+
     /// The regime of what is decided here.
     pub fn regime(&self) -> Option<Regime<P>> {
         self.chain.regime

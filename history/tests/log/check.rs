@@ -20,6 +20,10 @@ pub(crate) struct Check {
     established: BTreeMap<Id, Ballot<Id>>,
     applied: BTreeMap<Id, BTreeMap<Session, u64>>,
     last: BTreeMap<Id, u64>,
+    /// What a program above each log makes of what it decided.
+    program: BTreeMap<Id, u64>,
+    /// The same where a snapshot was made.
+    kept: BTreeMap<u64, u64>,
     /// Who began with a snapshot.
     skipped: BTreeSet<Id>,
     pub(crate) seen: Seen,
@@ -37,6 +41,7 @@ pub(crate) struct Seen {
     pub(crate) configs: u32,
     pub(crate) restarts: u32,
     pub(crate) snapshots: u32,
+    pub(crate) states: u32,
     pub(crate) lines: u32,
 }
 
@@ -48,6 +53,7 @@ impl Check {
     /// A peer begins a run.
     pub(crate) fn begin(&mut self, id: Id) {
         self.applied.remove(&id);
+        self.program.remove(&id);
         self.last.remove(&id);
         self.established.remove(&id);
         self.skipped.remove(&id);
@@ -72,6 +78,8 @@ impl Check {
                         self.fail(format!("I1: {id} decides {entry:?} at {at}, where {known:?} stands"));
                     }
                 }
+                let program = self.program.entry(id).or_default();
+                *program = program.wrapping_mul(31).wrapping_add(at ^ entry.weight() as u64);
                 self.seen.configs += u32::from(matches!(**entry, Entry::Config(_)));
                 if let Entry::Line(say) = &**entry {
                     self.seen.lines += 1;
@@ -92,8 +100,17 @@ impl Check {
                     self.fail(format!("{id} takes {index} back without a takeover"));
                 }
             }
-            LogEvent::Skipped { index } => {
+            LogEvent::Skipped { index, state } => {
                 self.seen.snapshots += 1;
+                if let Ok(bytes) = <[u8; 8]>::try_from(&**state) {
+                    let state = u64::from_be_bytes(bytes);
+                    let kept = self.kept.get(&index.number()).copied();
+                    self.program.insert(id, state);
+                    self.seen.states += 1;
+                    if kept != Some(state) && !self.forks {
+                        self.fail(format!("{id} has {state} for what the program kept at {index}: {kept:?}"));
+                    }
+                }
                 self.last.insert(id, index.number());
                 self.applied.remove(&id);
                 self.skipped.insert(id);
@@ -102,8 +119,20 @@ impl Check {
                 self.fail(format!("{id} and {peer} diverge by {index}"))
             }
             LogEvent::Alarm(alarm) => self.fail(format!("{id}: {alarm:?}")),
+            LogEvent::SnapshotDue { index } => {
+                let state = self.program.get(&id).copied().unwrap_or_default();
+                let kept = *self.kept.entry(index.number()).or_insert(state);
+                if kept != state && !self.forks {
+                    self.fail(format!("{id} makes {state} of all up to {index}, others {kept}"));
+                }
+            }
             LogEvent::Quorum { .. } | LogEvent::Left => {}
         }
+    }
+
+    /// What the program above a log keeps at this moment.
+    pub(crate) fn state(&self, id: Id) -> [u8; 8] {
+        self.program.get(&id).copied().unwrap_or_default().to_be_bytes()
     }
 
     /// I5: no promise and no acknowledgement leaves before what it says is on disk; nor does a ballot, which would be

@@ -39,8 +39,12 @@ fn a_group_agrees_after_any_faults() {
         sum(|seen| seen.two_configurations)
     );
     if seen.len() >= 100 {
-        for count in [sum(|seen| seen.truncating_syncs), sum(|seen| seen.two_configurations), sum(|seen| seen.restarts)]
-        {
+        for count in [
+            sum(|seen| seen.truncating_syncs),
+            sum(|seen| seen.two_configurations),
+            sum(|seen| seen.restarts),
+            sum(|seen| seen.states),
+        ] {
             assert!(count > 0, "something never happened");
         }
     }
@@ -49,8 +53,14 @@ fn a_group_agrees_after_any_faults() {
 /// A fourth of the runs keeps little in memory, and half of those has no store.
 fn config(seed: u64) -> LogConfig {
     match seed % 8 {
-        0 => LogConfig { keep_entries: 20, snapshot_entries: 10, ..LogConfig::default() },
-        1 => LogConfig { keep_entries: 20, snapshot_entries: 10, has_store: true, ..LogConfig::default() },
+        0 => LogConfig { keep_entries: 20, snapshot_entries: 10, has_state: true, ..LogConfig::default() },
+        1 => LogConfig {
+            keep_entries: 20,
+            snapshot_entries: 10,
+            has_store: true,
+            has_state: true,
+            ..LogConfig::default()
+        },
         _ => LogConfig::default(),
     }
 }

@@ -32,7 +32,7 @@ enum Input {
     Unreachable(Id, Loss),
     Leader(Option<Id>),
     Members(Vec<Id>),
-    Message(Id, LogMessage<Id>),
+    Message(Id, Box<LogMessage<Id>>),
 }
 
 struct Peer {
@@ -294,7 +294,7 @@ impl Sim {
                 Input::Unreachable(other, loss) => log.handle_unreachable(other, loss, self.now),
                 Input::Leader(leader) => log.handle_leader(leader, self.now),
                 Input::Members(members) => log.handle_members(&members, self.now),
-                Input::Message(from, message) => log.handle_message(from, message, self.now),
+                Input::Message(from, message) => log.handle_message(from, *message, self.now),
             }
             if self.rng.random_range(0..3) == 0 {
                 self.drain(id);
@@ -333,6 +333,9 @@ impl Sim {
         }
         while let Some(event) = log.poll_event() {
             self.check.event(id, &log, &event);
+            if let LogEvent::SnapshotDue { index } = event {
+                log.keep_state(index, self.check.state(id).to_vec().into());
+            }
             if event == LogEvent::Left {
                 self.left.insert(id);
             }
@@ -352,7 +355,7 @@ impl Sim {
                 }
                 let answer = self.tamper.answer.and_then(|answer| answer(&log, to, self.log(to), &message));
                 if let Some(answer) = answer {
-                    self.put(id, Duration::ZERO, Input::Message(to, answer));
+                    self.put(id, Duration::ZERO, Input::Message(to, Box::new(answer)));
                     continue;
                 }
                 self.check.send(id, &self.peers[usize::from(id)].durable, &message);
@@ -362,7 +365,7 @@ impl Sim {
                 }
                 if to != id && self.known.contains(&(to, id)) && self.rng.random_range(0..100) >= self.loss {
                     let delay = Duration::from_millis(self.rng.random_range(0..20));
-                    self.put(to, delay, Input::Message(id, message));
+                    self.put(to, delay, Input::Message(id, Box::new(message)));
                 }
             }
         }

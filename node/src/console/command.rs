@@ -31,6 +31,19 @@ pub(super) enum Typed {
     Search(String),
     /// Going on without the missing: the second word, if it is one.
     Takeover(String),
+    /// The value of an expression, from the leader.
+    Calc(String),
+    /// To be put to all members.
+    Propose(String),
+    /// A vote.
+    Vote {
+        /// On the proposal of this number.
+        number: u64,
+        /// Whether it is a consent.
+        consent: bool,
+    },
+    /// What is proposed, and what became of what was.
+    Proposals,
     /// What can be typed.
     Help,
     /// Leave.
@@ -77,7 +90,7 @@ const fn command(word: &'static str, usage: &'static str, does: &'static str) ->
 }
 
 /// Every command that there is.
-pub(super) const COMMANDS: [Command; 9] = [
+pub(super) const COMMANDS: [Command; 14] = [
     command("@msg", "@msg NAME TEXT", "private: reaches that member alone"),
     command("@members", "@members", "the leader's list: name, id, address, priority, who leads, how long a member"),
     command("@leader", "@leader", "who leads, since when, in which epoch, and why that member"),
@@ -88,6 +101,11 @@ pub(super) const COMMANDS: [Command; 9] = [
     ),
     command("@search", "@search WORDS", "the last 20 lines that have all the words"),
     command("@takeover", "@takeover", "goes on without members that are dead; says first what may be lost"),
+    command("@calc", "@calc EXPRESSION", "asks the leader for the value of an expression, such as 2*(3+4)"),
+    command("@propose", "@propose TEXT", "puts a proposal (a joke, a rule, a decision) to all members"),
+    command("@consent", "@consent N", "consents to proposal number N, which is accepted when all do"),
+    command("@reject", "@reject N", "rejects proposal number N, for all"),
+    command("@proposals", "@proposals", "open and decided proposals"),
     command("@status", "@status", "this member's links, its leader, what is confirmed, whether there is a quorum"),
     command("@help", "@help", "this table"),
     command("@exit", "@exit", "leaves the group and ends the program; Ctrl-C and Ctrl-D do the same"),
@@ -122,6 +140,15 @@ pub(super) fn parse(line: &str) -> Result<Typed, CommandError> {
         "@search" if rest.trim().is_empty() => Err(usage(word)),
         "@search" => Ok(Typed::Search(rest.into())),
         "@takeover" => Ok(Typed::Takeover(rest.trim_end().into())),
+        "@calc" if rest.trim().is_empty() => Err(usage(word)),
+        "@calc" => Ok(Typed::Calc(rest.into())),
+        "@propose" if rest.trim().is_empty() => Err(usage(word)),
+        "@propose" => Ok(Typed::Propose(rest.into())),
+        "@consent" | "@reject" => match rest.trim_end().trim_start_matches('#').parse() {
+            Ok(number) => Ok(Typed::Vote { number, consent: word == "@consent" }),
+            Err(_) => Err(usage(word)),
+        },
+        "@proposals" => bare(Typed::Proposals),
         "@help" => bare(Typed::Help),
         "@exit" => bare(Typed::Exit),
         _ => Err(CommandError::Unknown { word: word.into(), nearest: nearest(word).word }),
@@ -222,6 +249,11 @@ mod tests {
             ("@search two words", Typed::Search("two words".into())),
             ("@takeover", Typed::Takeover(String::new())),
             ("@takeover yes ", Typed::Takeover("yes".into())),
+            ("@calc 1 + 1", Typed::Calc("1 + 1".into())),
+            ("@propose tea at five?", Typed::Propose("tea at five?".into())),
+            ("@consent 3", Typed::Vote { number: 3, consent: true }),
+            ("@reject #3 ", Typed::Vote { number: 3, consent: false }),
+            ("@proposals", Typed::Proposals),
         ] {
             assert_eq!(parse(line), Ok(typed));
         }
@@ -272,9 +304,11 @@ mod tests {
     }
 
     #[test]
-    fn commands_of_other_versions_are_unknown() {
-        for word in ["@calc", "@propose", "@consent", "@reject", "@proposals"] {
-            assert!(matches!(parse(&format!("{word} 1")), Err(CommandError::Unknown { .. })), "{word}");
+    fn a_vote_is_on_a_number_and_nothing_is_proposed_without_words() {
+        for bad in
+            ["@consent", "@consent x", "@reject -1", "@reject 1 2", "@propose", "@propose  ", "@calc", "@proposals 1"]
+        {
+            assert!(matches!(parse(bad), Err(CommandError::Usage { .. })), "{bad}");
         }
     }
 

@@ -7,6 +7,7 @@ use node::text::escape;
 use node::{Event, Leader, Member, Members, PeerId, Row, Status, Timestamp};
 
 use super::command::COMMANDS;
+use super::proposals;
 use super::quorum::list;
 use super::ticks::count;
 
@@ -38,6 +39,7 @@ pub(super) fn event(event: &Event, me: PeerId) -> Option<Shown> {
             let lost = format!("{events} lines are lost: they came faster than they could be shown");
             return Some(Shown::Complaint(lost));
         }
+        Event::Proposal(proposal) => proposals::event(proposal),
         Event::Disk { trouble: None } => "**the disk works again: lines are kept**".into(),
         Event::Disk { trouble: Some(trouble) } => {
             let unkept = format!("the disk takes nothing, lines are not kept: {}", escape(trouble));

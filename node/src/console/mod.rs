@@ -8,6 +8,7 @@ mod conversation;
 mod format;
 mod gate;
 mod history;
+mod proposals;
 mod quorum;
 mod takeover;
 mod terminal;
@@ -19,7 +20,9 @@ use std::time::{Duration, Instant, SystemTime};
 use futures::StreamExt as _;
 use futures::channel::mpsc;
 use futures::future::{Either, select};
-use node::{Event, Events, HistoryQuery, Name, NameError, Node, Page, PeerId, StartError, Timestamp, text};
+use node::{
+    Event, Events, HistoryQuery, Name, NameError, Node, Page, PeerId, ProposalState, StartError, Timestamp, text,
+};
 use transport::runtime::timeout;
 
 use crate::diagnostics;
@@ -231,7 +234,15 @@ impl Console {
             Typed::History(_) | Typed::Search(_) if self.output.waiting() > MAX_BEFORE_PAGE_BYTES => {
                 return self.complain("what was shown is not read yet: read it, then ask again");
             }
-            Typed::Msg { .. } | Typed::Members | Typed::History(_) | Typed::Search(_) if !beside.has_room() => {
+            Typed::Msg { .. }
+            | Typed::Members
+            | Typed::History(_)
+            | Typed::Search(_)
+            | Typed::Calc(_)
+            | Typed::Propose(_)
+            | Typed::Vote { .. }
+                if !beside.has_room() =>
+            {
                 return self.complain("too many questions are open, nothing was sent: wait for some answers");
             }
             Typed::Msg { to, text } => self.msg(to, text, beside),
@@ -248,6 +259,13 @@ impl Console {
             Typed::Search(words) => self.look_up(HistoryQuery::Search(words, USUAL_LINES), history::found, beside),
             Typed::Takeover(word) if word.is_empty() => return self.ask_for_takeover().await,
             Typed::Takeover(word) => return self.take_over(asked, &word).await,
+            Typed::Calc(expression) => self.calc(expression, beside),
+            Typed::Propose(text) => self.propose(text, beside),
+            Typed::Vote { number, consent } => self.vote(number, consent, beside),
+            Typed::Proposals => match self.node.proposals().await {
+                Ok(all) => _ = self.output.line(&proposals::all(&all)),
+                Err(ended) => return self.complain(&ended.to_string()),
+            },
             Typed::Help => _ = self.output.line(&format::help()),
             Typed::Exit => return Some(Departure::Asked),
         }
@@ -265,6 +283,40 @@ impl Console {
                 }
                 Err(error) => _ = complaints.line(&error.to_string()),
             }
+        });
+    }
+
+    fn calc(&self, expression: String, beside: &mut Beside) {
+        let (node, output, complaints) = (self.node.clone(), self.output.clone(), self.complaints.clone());
+        beside.open(async move {
+            match node.calc(&expression).await {
+                Ok(value) => output.line(&value.to_string()),
+                Err(error) => complaints.line(&error.to_string()),
+            };
+        });
+    }
+
+    fn propose(&self, text: String, beside: &mut Beside) {
+        let (node, complaints) = (self.node.clone(), self.complaints.clone());
+        beside.open(async move {
+            if let Err(error) = node.propose(&text).await {
+                complaints.line(&error.to_string());
+            }
+        });
+    }
+
+    fn vote(&self, number: u64, consent: bool, beside: &mut Beside) {
+        let (node, complaints) = (self.node.clone(), self.complaints.clone());
+        beside.open(async move {
+            let all = node.proposals().await.unwrap_or_default();
+            let trouble = match all.into_iter().find(|proposal| proposal.number == number) {
+                None => Some(format!("there is no proposal #{number}: @proposals lists them")),
+                Some(found) if found.state != ProposalState::Open => {
+                    Some(format!("proposal #{number} is decided already: {}", found.state.as_str()))
+                }
+                Some(found) => node.vote(found.id, consent).await.err().map(|error| error.to_string()),
+            };
+            trouble.into_iter().for_each(|trouble| _ = complaints.line(&trouble));
         });
     }
 

@@ -372,6 +372,9 @@ impl Group {
     }
 
     fn edit(&mut self, edit: Edit) {
+        if let Edit::Drop(peer) = &edit {
+            self.consent.note_dropped(*peer, self.presence.left_reason(*peer));
+        }
         if let Some(roster) = &mut self.roster {
             roster.make(&edit);
             self.edits.push(edit);

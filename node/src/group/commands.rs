@@ -6,10 +6,10 @@ use history::MessageId;
 use transport::PeerId;
 
 use super::{Departing, Group, Now, Output, Stage};
-use crate::api::{Members, MsgError};
+use crate::api::MsgError;
 use crate::event::{Leader, Member};
 use crate::roster::Roster;
-use crate::wire::{Message, PrivateLine, Request, Response};
+use crate::wire::PrivateLine;
 
 /// How many answer timeouts a leaving leader waits for its successor: the yield, the claim, and as much again.
 const SUCCESSION: u32 = 2;
@@ -36,15 +36,6 @@ impl Group {
             self.outputs.push_back(Output::Delivered(id, false));
         }
         Ok(id)
-    }
-
-    /// Asks the leader for its list. The answer follows as [`Output::Members`] with the same number.
-    pub fn request_members(&mut self, id: u64, now: Now) {
-        if self.requests.add(id, Request::Members, now.instant) {
-            self.ask_leader();
-        } else {
-            self.outputs.push_back(Output::Members(id, Err(crate::api::RequestError::NoLeader)));
-        }
     }
 
     /// Leaves: a leader hands over first. [`Output::Depart`] follows.
@@ -101,51 +92,6 @@ impl Group {
         self.publish_edits();
         self.stage = Stage::Gone;
         self.outputs.push_back(Output::Depart);
-    }
-
-    /// Passes on to the leader what it was not asked yet.
-    pub(super) fn ask_leader(&mut self) {
-        let Some(leader) = self.bully.leader().filter(|_| self.is_member()) else { return };
-        for (id, request) in self.requests.for_leader(leader) {
-            if leader == self.me.id {
-                if let Some(response) = self.answer(&request) {
-                    self.handle_response(id, response);
-                }
-            } else {
-                self.send(leader, Message::Request(id, request));
-            }
-        }
-    }
-
-    pub(super) fn handle_request(&mut self, from: PeerId, id: u64, request: Request) {
-        if self.bully.is_leader()
-            && let Some(response) = self.answer(&request)
-        {
-            self.send(from, Message::Response(id, response));
-        }
-    }
-
-    fn answer(&self, request: &Request) -> Option<Response> {
-        match request {
-            Request::Members => {
-                let roster = self.roster.as_ref()?;
-                let here = roster.by_seniority().into_iter().filter(|(peer, _)| self.presence.is_here(*peer));
-                let members = here.map(|(peer, entry)| (peer, entry.clone())).collect();
-                Some(Response::Members(roster.version, members))
-            }
-        }
-    }
-
-    pub(super) fn handle_response(&mut self, id: u64, response: Response) {
-        if !self.requests.handle_answer(id) {
-            return;
-        }
-        let Response::Members(version, entries) = response;
-        let leader = version.epoch.leader;
-        let member = |(peer, entry): &(PeerId, _)| Member { leader: *peer == leader, ..self.member(*peer, entry) };
-        let members = entries.iter().map(member).collect();
-        let answer = Members { epoch: version.epoch.counter, leader, members };
-        self.outputs.push_back(Output::Members(id, Ok(answer)));
     }
 
     /// The member of a name, if it is here.

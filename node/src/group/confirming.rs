@@ -1,6 +1,7 @@
 //! Carries what the log decides to the owner and to the disk.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Say};
 use tracing::{error, warn};
@@ -41,6 +42,7 @@ impl Group {
             self.confirmed.waiting.insert(say.id);
             self.tell_line(&say, true);
         }
+        self.tell_open_proposals();
     }
 
     /// Keeps a line on the disk, if there is one, until it is confirmed.
@@ -55,6 +57,11 @@ impl Group {
             HistoryEvent::Said(event) => self.handle_said(event),
             HistoryEvent::Confirmed { unseen, .. } => self.confirmed.unseen = unseen,
             HistoryEvent::Unconfirmed { .. } => {}
+            // What the roster says now stands before whatever was said meanwhile.
+            HistoryEvent::Leads => {
+                self.pursue_proposals(now);
+                self.history.lead(now.instant);
+            }
             HistoryEvent::Log(event) => self.handle_log_event(event, now),
         }
     }
@@ -67,21 +74,32 @@ impl Group {
                     self.lose_told(now);
                 }
                 self.confirmed.learn(index);
+                self.fold_proposals(index, &entry, applies);
                 if let (Entry::Line(say), true) = (&*entry, applies) {
                     self.tell_confirmed(index, say, unseen);
                 }
             }
             LogEvent::Undecided { index, entry } => {
                 self.confirmed.unlearn(index);
+                self.consent.fold.undecide(index.number());
                 if let Entry::Line(say) = &*entry {
                     // A member that comes back may have been welcomed into another regime, and was told of that one's places.
-                    if self.confirmed.was_shown(index) {
+                    if self.confirmed.was_shown(index) && !Body::is_of_proposals(&say.body) {
                         self.tell(Event::Unconfirmed { id: say.id, was: index });
                     }
                     self.keep(say.clone());
                 }
             }
-            LogEvent::Skipped { .. } => {}
+            LogEvent::Skipped { index, state } => {
+                let changed = self.consent.fold.restore(index.number(), &state);
+                let quietly = self.confirmed.was_told(index, self.history.log().regime());
+                self.tell_proposals(changed, quietly);
+            }
+            LogEvent::SnapshotDue { index } => {
+                if !self.history.keep_state(index, self.consent.fold.kept()) {
+                    warn!(%index, "there is no snapshot here");
+                }
+            }
             LogEvent::Quorum { held, missing } => self.tell_quorum(held, missing),
             LogEvent::Alarm(alarm) => {
                 let detail = match alarm {
@@ -103,6 +121,17 @@ impl Group {
         }
     }
 
+    /// What the entry says of proposals, told but for those that were decided before this member was here.
+    fn fold_proposals(&mut self, index: Index, entry: &Arc<Entry<PeerId>>, applies: bool) {
+        let changed = self.consent.fold.decide(index.number(), entry, applies);
+        let was_told = self.confirmed.was_told(index, self.history.log().regime());
+        self.tell_proposals(changed, was_told);
+        if was_told && index.number() == self.confirmed.told_below {
+            self.tell_open_proposals();
+        }
+        self.consent.fold.trim(self.history.log().first_in_memory().saturating_sub(1));
+    }
+
     fn tell_confirmed(&mut self, index: Index, say: &Say, unseen: Option<Say>) {
         if self.confirmed.has_disk {
             self.outputs.push_back(Output::Forget(say.id));
@@ -111,6 +140,7 @@ impl Group {
             if let Some(entry) = own_entry(index, say) {
                 self.tell(Event::Entry(entry));
             }
+            self.answer_said(say.id);
             return;
         }
         let was_told = self.confirmed.was_told(index, self.history.log().regime());
@@ -166,8 +196,16 @@ impl Group {
 
     /// What the log has to write and to send, together for all that was taken since the last time.
     pub(super) fn flush_log(&mut self) {
-        let now = self.now;
+        // What it tells may be answered with more to write: a leader's notes, a snapshot.
+        while self.flush_log_once() {}
+        self.pursue_departure(self.now);
+    }
+
+    /// Whether there was anything.
+    fn flush_log_once(&mut self) -> bool {
+        let (now, mut moved) = (self.now, false);
         while let Some(write) = self.history.poll_write() {
+            moved = true;
             if self.confirmed.has_disk {
                 self.outputs.push_back(Output::Write(write));
             } else {
@@ -178,10 +216,11 @@ impl Group {
             self.outputs.push_back(Output::Read(read));
         }
         while let Some(transmit) = self.history.poll_log_transmit() {
+            moved = true;
             self.outputs.push_back(Output::Send(transmit.to, Message::Log(Box::new(transmit.message)).into()));
         }
         self.drain(now);
-        self.pursue_departure(now);
+        moved
     }
 }
 

@@ -20,9 +20,12 @@
 //! A peer is a *partner* while it is both reachable and in the roster: only partners take part in elections and hear what is said.
 
 mod admission;
+mod answers;
+mod asking;
 mod commands;
 mod confirmed;
 mod confirming;
+mod consent;
 mod joining;
 mod lookup;
 mod outgoing;
@@ -49,7 +52,10 @@ use tracing::{trace, warn};
 use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
+use self::answers::Answers;
+pub use self::asking::{Done, Task};
 use self::confirmed::Confirmed;
+use self::consent::Consent;
 use self::joining::Joining;
 pub use self::lookup::HistoryQuery;
 pub(crate) use self::lookup::own_entry;
@@ -58,10 +64,11 @@ use self::private::{Privates, Shown};
 use self::requests::Requests;
 pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};
-use crate::api::{Members, NameRefusal, RequestError};
+use crate::api::{AskError, CalcError, Members, NameRefusal, ProposeError, RequestError, VoteError};
 use crate::event::{Event, Leader, Member};
 use crate::name::Name;
 use crate::presence::Presence;
+use crate::proposals::ProposalState;
 use crate::roster::{Edit, Roster, RosterVersion};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, Incoming, Message};
@@ -137,6 +144,16 @@ pub enum Output {
     Members(u64, Result<Members, RequestError>),
     /// Nothing more is to be waited for: say goodbye.
     Depart,
+    /// The answer to a request for the value of an expression.
+    Calculated(u64, Result<f64, CalcError>),
+    /// The answer to a program's own request.
+    Requested(u64, Result<Bytes, AskError>),
+    /// Do what a program's own request wants, and tell [`Group::handle_done`].
+    Execute(Task),
+    /// What became of a proposal: its id, once it is confirmed.
+    Proposed(u64, Result<MessageId, ProposeError>),
+    /// What became of a vote: how the proposal stands, once it is confirmed.
+    Voted(u64, Result<ProposalState, VoteError>),
 }
 
 /// Whether this peer is a member.
@@ -189,6 +206,8 @@ pub struct Group {
     privates: Privates,
     shown: Shown,
     requests: Requests,
+    answers: Answers,
+    consent: Consent,
     compare_at: Instant,
     /// When a member that its leader's roster lacks asks to be admitted again.
     rejoin_at: Option<Instant>,
@@ -202,11 +221,11 @@ impl Group {
         let Settings { me, name, seeds, join_timeout, heartbeat, timeout, sessions, seed, disk } = settings;
         let config = election::Config { heartbeat, timeout, ..election::Config::default() };
         let [said, private] = sessions.map(Session::new);
-        let log = LogConfig { heartbeat, ..LogConfig::default() };
+        let log = LogConfig { heartbeat, has_state: true, ..LogConfig::default() };
         let bully = restored::bully(me.id, config, disk.as_ref(), now.instant);
         let returns = disk.as_ref().is_some_and(|disk| disk.log.regime.is_some());
         let kept: Vec<_> = disk.iter().flat_map(|disk| &disk.pool).map(|say| say.id).collect();
-        let (history, confirmed) = restored::history((me.id, said), log, disk, seed, now.instant);
+        let (history, confirmed, fold) = restored::history((me.id, said), log, disk, seed, now.instant);
         let mut group = Self {
             bully,
             history,
@@ -230,6 +249,8 @@ impl Group {
             privates: Privates::new(private),
             shown: Shown::default(),
             requests: Requests::default(),
+            answers: Answers::default(),
+            consent: Consent::new(fold),
             compare_at: now.instant + COMPARE,
             rejoin_at: None,
             random: SmallRng::seed_from_u64(seed),
@@ -339,9 +360,8 @@ impl Group {
         }
         self.send_privates(now);
         self.offer_told(now);
-        for id in self.requests.handle_timeout(now.instant) {
-            self.outputs.push_back(Output::Members(id, Err(RequestError::NoLeader)));
-        }
+        self.give_up_late_requests(now);
+        self.give_up_late_votes(now);
         for seen in self.presence.handle_timeout(now.instant) {
             self.tell_seen(Some(seen));
         }
@@ -383,6 +403,7 @@ impl Group {
             self.privates.poll_timeout(),
             self.requests.poll_timeout(),
             self.confirmed.poll_timeout(),
+            self.consent.poll_timeout(self.leads()),
         ];
         parts.into_iter().flatten().min()
     }
@@ -497,8 +518,8 @@ impl Group {
                     self.outputs.push_back(Output::Delivered(id, true));
                 }
             }
-            Message::Request(id, request) => self.handle_request(from, id, request),
-            Message::Response(id, response) => self.handle_response(id, response),
+            Message::Request(id, request) => self.handle_request(from, id, &request, now),
+            Message::Response(id, response) => self.handle_response(id, response, now),
         }
     }
 
@@ -507,7 +528,11 @@ impl Group {
         self.now = now;
         self.pursue_membership(now);
         self.drain(now);
-        self.ask_leader();
+        let changed = self.consent.fold.refold();
+        self.tell_proposals(changed, false);
+        self.pursue_proposals(now);
+        self.drain(now);
+        self.ask_leader(now);
         self.pursue_departure(now);
     }
 

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use election::{Bully, Epoch};
-use history::{Durable, History, Index, Limits, LogConfig, Say, Session};
+use history::{Durable, History, HistoryEvent, Index, Limits, LogConfig, LogEvent, Say, Session};
 use transport::PeerId;
 
 use super::confirmed::Confirmed;
+use crate::proposals::Fold;
 
 /// Confirmed entries kept in memory by a member that has a disk: what others usually lack.
 const KEPT_WITH_DISK: usize = 4_096;
@@ -33,23 +34,33 @@ pub(super) fn bully(me: PeerId, config: election::Config, disk: Option<&Restored
     bully
 }
 
-/// The history that a member begins with, and what of it is confirmed.
+/// The history that a member begins with, what of it is confirmed, and what it amounts to.
 pub(super) fn history(
     (me, session): (PeerId, Session),
     config: LogConfig,
     disk: Option<Restored>,
     seed: u64,
     now: Instant,
-) -> (History<PeerId>, Confirmed) {
+) -> (History<PeerId>, Confirmed, Fold) {
     let limits = Limits::default();
     let Some(Restored { log, pool, recent, .. }) = disk else {
-        return (History::join(me, session, limits, config, seed, now), Confirmed::new(false, (None, 0), Vec::new()));
+        let history = History::join(me, session, limits, config, seed, now);
+        return (history, Confirmed::new(false, (None, 0), Vec::new()), Fold::default());
     };
     let config = LogConfig { keep_entries: KEPT_WITH_DISK, has_store: true, ..config };
     let mut history = History::restore((me, session), limits, config, log, seed, now);
     history.resume(pool, now);
     // All of that was shown before, or is shown as earlier lines.
-    while history.poll_event().is_some() {}
+    let mut fold = Fold::default();
+    while let Some(event) = history.poll_event() {
+        let HistoryEvent::Log(event) = event else { continue };
+        match event {
+            LogEvent::Decided { index, entry, applies } => _ = fold.decide(index.number(), &entry, applies),
+            LogEvent::Skipped { index, state } => _ = fold.restore(index.number(), &state),
+            LogEvent::SnapshotDue { index } => _ = history.keep_state(index, fold.kept()),
+            _ => {}
+        }
+    }
     let confirmed = Confirmed::new(true, (history.log().regime(), history.log().decided()), recent);
-    (history, confirmed)
+    (history, confirmed, fold)
 }

@@ -37,7 +37,7 @@ impl Group {
         self.history.pool().has_room()
     }
 
-    fn put(&mut self, body: &Body, now: Now) -> Result<MessageId, BacklogFull> {
+    pub(super) fn put(&mut self, body: &Body, now: Now) -> Result<MessageId, BacklogFull> {
         let body = transport::encode(body).expect("a body of checked length is far shorter than a message may be");
         let said = self.history.say(Bytes::from(body), now.instant);
         self.drain(now);

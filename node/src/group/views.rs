@@ -32,6 +32,10 @@ pub struct Sizes {
     pub shown: usize,
     /// Requests that wait for an answer.
     pub requests: usize,
+    /// Answers to others' requests.
+    pub answers: usize,
+    /// Votes that are not confirmed.
+    pub votes: usize,
     /// Outputs that were not polled.
     pub outputs: usize,
 }
@@ -109,6 +113,8 @@ impl Group {
             privates: self.privates.len(),
             shown: self.shown.len(),
             requests: self.requests.len(),
+            answers: self.answers.len(),
+            votes: self.consent.len(),
             outputs: self.outputs.len(),
         }
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::history;
 use super::line::{Shown, error, line};
+use super::proposals;
 
 /// The line for an event. `epoch` is the greatest that was seen; `None`: the event is not for this interface.
 pub(crate) fn event(event: &Event, epoch: u64) -> Option<String> {
@@ -24,6 +25,7 @@ pub(crate) fn event(event: &Event, epoch: u64) -> Option<String> {
         Event::Quorum { held, missing } => history::quorum(*held, missing),
         Event::Entry(entry) => history::entry(entry),
         Event::Disk { trouble } => history::disk(trouble.as_deref()),
+        Event::Proposal(proposal) => proposals::event(proposal),
         Event::Skipped { .. } | Event::Lagged { .. } | Event::Alarm(_) | Event::Cast { .. } | Event::Bye(_) => {
             return None;
         }

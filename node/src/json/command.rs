@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use node::{HistoryQuery, Index};
+use node::{HistoryQuery, Index, MessageId};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
@@ -50,6 +50,25 @@ pub(crate) enum Action {
     },
     /// Leaves the group.
     Leave,
+    /// Asks the leader for the value of an expression.
+    Calc {
+        /// Which.
+        expression: String,
+    },
+    /// Puts a proposal to all.
+    Propose {
+        /// What is proposed.
+        text: String,
+    },
+    /// Consents to a proposal, or rejects it.
+    Vote {
+        /// Which.
+        proposal: MessageId,
+        /// Which of the two.
+        consent: bool,
+    },
+    /// Asks for the proposals.
+    Proposals,
 }
 
 /// A line that is no command.
@@ -90,10 +109,21 @@ fn action(fields: &Fields) -> Result<Action, String> {
         "search" => Ok(Action::Lines(HistoryQuery::Search(field(fields, "words")?, last(fields)?))),
         "takeover" => Ok(Action::Takeover { lost: field(fields, "lost")? }),
         "leave" => Ok(Action::Leave),
+        "calc" => Ok(Action::Calc { expression: field(fields, "expression")? }),
+        "propose" => Ok(Action::Propose { text: field(fields, "text")? }),
+        "consent" => Ok(Action::Vote { proposal: proposal(fields)?, consent: true }),
+        "reject" => Ok(Action::Vote { proposal: proposal(fields)?, consent: false }),
+        "proposals" => Ok(Action::Proposals),
         _ => Err(format!(
-            "there is no command {named:?}: say, msg, members, leader, history, search, takeover, status and leave are known"
+            "there is no command {named:?}: say, msg, members, leader, history, search, calc, propose, consent, reject, \
+             proposals, takeover, status and leave are known"
         )),
     }
+}
+
+fn proposal(fields: &Fields) -> Result<MessageId, String> {
+    let id: String = field(fields, "proposal")?;
+    id.parse().map_err(|error| format!("the field \"proposal\" is not the id of one: {error}"))
 }
 
 fn history(fields: &Fields) -> Result<HistoryQuery, String> {
@@ -144,6 +174,17 @@ mod tests {
             (r#"{"do":"history","from":7}"#, Action::Lines(HistoryQuery::From(Index::new(7).unwrap(), 10_000))),
             (r#"{"do":"search","words":"a b"}"#, Action::Lines(HistoryQuery::Search("a b".into(), 20))),
             (r#"{"do":"search","words":"","last":1}"#, Action::Lines(HistoryQuery::Search(String::new(), 1))),
+            (r#"{"do":"calc","expression":"1"}"#, Action::Calc { expression: "1".into() }),
+            (r#"{"do":"propose","text":"tea?"}"#, Action::Propose { text: "tea?".into() }),
+            (
+                r#"{"do":"consent","proposal":"00000000-0000-0000-0000-0000000000ab:7"}"#,
+                Action::Vote { proposal: "00000000-0000-0000-0000-0000000000ab:7".parse().unwrap(), consent: true },
+            ),
+            (
+                r#"{"do":"reject","proposal":"00000000-0000-0000-0000-0000000000ab:7"}"#,
+                Action::Vote { proposal: "00000000-0000-0000-0000-0000000000ab:7".parse().unwrap(), consent: false },
+            ),
+            (r#"{"do":"proposals"}"#, Action::Proposals),
             (r#"{"do":"takeover","lost":["bob"]}"#, Action::Takeover { lost: vec!["bob".into()] }),
         ] {
             assert_eq!(parse(line).unwrap().action, action, "{line}");
@@ -172,7 +213,9 @@ mod tests {
             (r#"{"ref":7}"#, "\"do\""),
             (r#"{"ref":7,"do":5}"#, "\"do\""),
             (r#"{"ref":7,"do":"dance"}"#, "\"dance\""),
-            (r#"{"ref":7,"do":"calc","expression":"1"}"#, "\"calc\""),
+            (r#"{"ref":7,"do":"calc","expression":1}"#, "\"expression\""),
+            (r#"{"ref":7,"do":"consent","proposal":"1"}"#, "\"proposal\""),
+            (r#"{"ref":7,"do":"reject"}"#, "\"proposal\""),
             (r#"{"ref":7,"do":"say"}"#, "\"text\""),
             (r#"{"ref":7,"do":"say","text":null}"#, "\"text\""),
             (r#"{"ref":7,"do":"say","text":"\ud800"}"#, "\"text\""),

@@ -4,10 +4,14 @@ mod body;
 mod command;
 mod history;
 mod line;
+mod proposals;
 
 use futures::{StreamExt as _, stream};
 use node::text::TextError;
-use node::{Event, HistoryError, HistoryQuery, MsgError, Node, RequestError, SayError, TakeoverError};
+use node::{
+    CalcError, Event, HistoryError, HistoryQuery, MsgError, Node, ProposeError, RequestError, SayError, TakeoverError,
+    VoteError,
+};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -114,11 +118,22 @@ impl Json {
                 Ok(()) => lines.reply(&reference, body::taken_over()),
                 Err(error) => lines.error(&reference, error.code(), &error),
             },
+            Action::Proposals => match node.proposals().await {
+                Ok(all) => lines.reply(&reference, proposals::list(&all)),
+                Err(ended) => lines.error(&reference, "left", &ended),
+            },
             Action::Leave => return Some(Departure::Asked),
             Action::Lines(_) if lines.0.waiting() > MAX_BEFORE_PAGE_BYTES => {
                 lines.error(&reference, "busy", &"what was printed is not read yet: read it, then ask again");
             }
-            Action::Msg { .. } | Action::Members | Action::Lines(_) if !beside.has_room() => {
+            Action::Msg { .. }
+            | Action::Members
+            | Action::Lines(_)
+            | Action::Calc { .. }
+            | Action::Propose { .. }
+            | Action::Vote { .. }
+                if !beside.has_room() =>
+            {
                 let message = format!("{} commands wait for their answers: wait for some of them", Beside::MAX_OPEN);
                 lines.error(&reference, "busy", &message);
             }
@@ -131,6 +146,24 @@ impl Json {
             Action::Members => beside.open(async move {
                 match node.members().await {
                     Ok(members) => lines.reply(&reference, body::members(&members)),
+                    Err(error) => lines.error(&reference, error.code(), &error),
+                }
+            }),
+            Action::Calc { expression } => beside.open(async move {
+                match node.calc(&expression).await {
+                    Ok(value) => lines.reply(&reference, proposals::value(value)),
+                    Err(error) => lines.error(&reference, error.code(), &error),
+                }
+            }),
+            Action::Propose { text } => beside.open(async move {
+                match node.propose(&text).await {
+                    Ok(id) => lines.reply(&reference, proposals::proposed(&id)),
+                    Err(error) => lines.error(&reference, error.code(), &error),
+                }
+            }),
+            Action::Vote { proposal, consent } => beside.open(async move {
+                match node.vote(proposal, consent).await {
+                    Ok(state) => lines.reply(&reference, proposals::voted(state)),
                     Err(error) => lines.error(&reference, error.code(), &error),
                 }
             }),
@@ -223,6 +256,39 @@ impl Code for RequestError {
     fn code(&self) -> &'static str {
         match self {
             Self::NoLeader => "no_leader",
+            Self::Ended(_) => "left",
+        }
+    }
+}
+
+impl Code for CalcError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Expression(_) => "bad_expression",
+            Self::Request(error) => error.code(),
+        }
+    }
+}
+
+impl Code for ProposeError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Text(error) => error.code(),
+            Self::TooMany => "too_many_proposals",
+            Self::NoQuorum => "no_quorum",
+            Self::BacklogFull(_) => "backlog_full",
+            Self::Ended(_) => "left",
+        }
+    }
+}
+
+impl Code for VoteError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownProposal(_) => "unknown_proposal",
+            Self::NotAnElector => "not_an_elector",
+            Self::NoQuorum => "no_quorum",
+            Self::BacklogFull(_) => "backlog_full",
             Self::Ended(_) => "left",
         }
     }

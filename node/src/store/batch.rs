@@ -126,7 +126,7 @@ fn say_weight(say: &Say) -> usize {
 }
 
 fn snapshot_weight(snapshot: &Snapshot<PeerId>) -> usize {
-    ROW_OVERHEAD + snapshot.applied.len() * SESSION_BYTES
+    ROW_OVERHEAD + snapshot.applied.len() * SESSION_BYTES + snapshot.state.len()
 }
 
 #[cfg(test)]

@@ -224,25 +224,32 @@ pub(super) fn index(row: &SqlRow<'_>) -> Result<Index> {
 
 pub(super) fn write_snapshot(connection: &Connection, snapshot: &Snapshot<PeerId>) -> rusqlite::Result<()> {
     let state = snapshot::encode(snapshot).map_err(unstorable)?;
-    let sum = Sum::new().number(snapshot.index).bytes(&state).finish();
-    let mut statement =
-        connection.prepare_cached("INSERT OR REPLACE INTO snapshot (idx, state, checksum) VALUES (?, ?, ?)")?;
-    statement.execute(params![snapshot.index.cast_signed(), &state[..], sum])?;
+    let sum = snapshot_sum(snapshot.index, &state, &snapshot.state).finish();
+    let mut statement = connection
+        .prepare_cached("INSERT OR REPLACE INTO snapshot (idx, state, program, checksum) VALUES (?, ?, ?, ?)")?;
+    statement.execute(params![snapshot.index.cast_signed(), &state[..], &snapshot.state[..], sum])?;
     Ok(())
 }
 
 /// The snapshots, the earliest first.
 pub(super) fn snapshots(connection: &Connection) -> Result<Vec<Snapshot<PeerId>>> {
-    let mut statement = connection.prepare("SELECT idx, state, checksum FROM snapshot ORDER BY idx")?;
+    let mut statement = connection.prepare("SELECT idx, state, program, checksum FROM snapshot ORDER BY idx")?;
     let mut rows = statement.query([])?;
     let mut snapshots = Vec::new();
     while let Some(row) = rows.next()? {
-        let (index, state) = (index(row)?, row.get::<_, Vec<u8>>(1)?);
-        Sum::new().number(index.number()).bytes(&state).check(row.get(2)?, || format!("the snapshot at {index}"))?;
-        let snapshot = snapshot::decode(&state).filter(|snapshot| snapshot.index == index.number());
+        let (index, state, program) = (index(row)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?);
+        let sum = snapshot_sum(index.number(), &state, &program);
+        sum.check(row.get(3)?, || format!("the snapshot at {index}"))?;
+        let snapshot = snapshot::decode(&state, program.into()).filter(|snapshot| snapshot.index == index.number());
         snapshots.push(snapshot.ok_or_else(|| Unread::Damaged(format!("the snapshot at {index} is none")))?);
     }
     Ok(snapshots)
+}
+
+/// One that a version without the column wrote is checked as that version did.
+fn snapshot_sum(index: u64, state: &[u8], program: &[u8]) -> Sum {
+    let sum = Sum::new().number(index).bytes(state);
+    if program.is_empty() { sum } else { sum.bytes(program) }
 }
 
 pub(super) fn write_roster(connection: &Connection, roster: &[u8]) -> rusqlite::Result<()> {

@@ -125,7 +125,8 @@ mod tests {
     fn snapshot(index: u64) -> Box<Snapshot<PeerId>> {
         let peer = PeerId::new(uuid::Uuid::from_u128(9));
         let config = Config { voters: vec![peer], tie_breaker: peer, fork: None };
-        Box::new(Snapshot { index, hash: RunningHash::default(), config, config_index: 1, applied: Applied::default() })
+        let (hash, applied, state) = (RunningHash::default(), Applied::default(), Bytes::new());
+        Box::new(Snapshot { index, hash, config, config_index: 1, applied, state })
     }
 
     fn extent(last: u64, decided: u64) -> Extent {

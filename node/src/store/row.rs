@@ -15,7 +15,7 @@ use crate::wire::{Body, Line};
 pub(super) struct Row {
     /// Its place.
     pub(super) index: Index,
-    /// What sort of entry it is, for people who query: `line`, `entry` (a program's own), `voters` or `note`.
+    /// What sort of entry it is, for people who query: `line`, `entry` (a program's own), `proposal`, `vote`, `voters` or `note`.
     pub(super) kind: String,
     /// The entry, encoded.
     pub(super) entry: Bytes,
@@ -31,6 +31,8 @@ impl Row {
             Entry::Line(say) => match transport::decode(&say.body) {
                 Ok(Body::Line(line)) => ("line", Some(message(say.id, line))),
                 Ok(Body::Entry { .. }) => ("entry", None),
+                Ok(Body::Open { .. }) => ("proposal", None),
+                Ok(Body::Vote { .. }) => ("vote", None),
                 // What this version cannot read is kept like any other.
                 Err(_) => ("line", None),
             },

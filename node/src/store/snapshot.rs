@@ -1,5 +1,6 @@
-//! A snapshot as bytes: in pieces, for the encoding that peers share ends at the length of a message (pure).
+//! A snapshot as bytes, but for what the program above keeps, which stands in a column of its own: in pieces, for the encoding that peers share ends at the length of a message (pure).
 
+use bytes::Bytes;
 use history::{APPLIED_SESSIONS, Applied, Config, RunningHash, SessionRow, Snapshot};
 use serde::de::value::{Error as ValueError, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize as _, Deserializer, IntoDeserializer, Visitor};
@@ -14,7 +15,7 @@ type Head = (u64, RunningHash, Config<PeerId>, u64, u64, u64);
 
 /// The bytes of a snapshot: pieces, each behind its length (4 bytes, big-endian).
 pub(super) fn encode(snapshot: &Snapshot<PeerId>) -> Result<Vec<u8>, DecodeError> {
-    let Snapshot { index, hash, config, config_index, applied } = snapshot;
+    let Snapshot { index, hash, config, config_index, applied, .. } = snapshot;
     let mut bytes = Vec::new();
     let rows: Vec<SessionRow> = applied.rows().collect();
     push(&mut bytes, &transport::encode(&(index, hash, config, config_index, applied.floor(), rows.len() as u64))?);
@@ -25,7 +26,7 @@ pub(super) fn encode(snapshot: &Snapshot<PeerId>) -> Result<Vec<u8>, DecodeError
 }
 
 /// The snapshot; or nothing, if the bytes are none.
-pub(super) fn decode(mut bytes: &[u8]) -> Option<Snapshot<PeerId>> {
+pub(super) fn decode(mut bytes: &[u8], state: Bytes) -> Option<Snapshot<PeerId>> {
     let head: Head = transport::decode(pop(&mut bytes)?).ok()?;
     let (index, hash, config, config_index, floor, count) = head;
     let mut rows = Vec::new();
@@ -33,7 +34,7 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Snapshot<PeerId>> {
         rows.extend(transport::decode::<Vec<SessionRow>>(pop(&mut bytes)?).ok()?);
     }
     let applied = table(floor, &rows).ok().filter(|table| table.len() as u64 == count)?;
-    Some(Snapshot { index, hash, config, config_index, applied })
+    Some(Snapshot { index, hash, config, config_index, applied, state })
 }
 
 fn push(bytes: &mut Vec<u8>, piece: &[u8]) {
@@ -107,7 +108,6 @@ impl<'de> Deserializer<'de> for Value {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use history::{MessageId, Say, Session};
     use uuid::Uuid;
 
@@ -121,14 +121,15 @@ mod tests {
             applied.apply(&Say { id, lamport: index, after: None, heads: vec![], body: Bytes::new() }, index);
         }
         let config = Config { voters: vec![peer], tie_breaker: peer, fork: None };
-        Snapshot { index: sessions, hash: RunningHash::default(), config, config_index: 1, applied }
+        let state = Bytes::from_static(b"of a program");
+        Snapshot { index: sessions, hash: RunningHash::default(), config, config_index: 1, applied, state }
     }
 
     #[test]
     fn a_snapshot_of_any_size_comes_back_as_it_was() {
         for sessions in [0, 1, 8_192, 8_193, APPLIED_SESSIONS as u64 + 9] {
             let snapshot = snapshot(sessions);
-            assert!(decode(&encode(&snapshot).unwrap()).unwrap() == snapshot, "{sessions}");
+            assert!(decode(&encode(&snapshot).unwrap(), snapshot.state.clone()).unwrap() == snapshot, "{sessions}");
         }
     }
 
@@ -136,7 +137,7 @@ mod tests {
     fn what_is_cut_off_is_no_snapshot() {
         let bytes = encode(&snapshot(3)).unwrap();
         for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length]).is_none(), "{length}");
+            assert!(decode(&bytes[..length], Bytes::new()).is_none(), "{length}");
         }
     }
 }

@@ -85,7 +85,14 @@ fn snapshot(index: u64) -> Box<Snapshot<PeerId>> {
     let config = Config { voters: vec![peer()], tie_breaker: peer(), fork: None };
     let mut applied = Applied::default();
     applied.apply(&Say { id: MessageId { number: 0, ..message_id(0) }, ..waiting(index) }, index);
-    Box::new(Snapshot { index, hash: RunningHash::default(), config, config_index: 1, applied })
+    Box::new(Snapshot {
+        index,
+        hash: RunningHash::default(),
+        config,
+        config_index: 1,
+        applied,
+        state: Bytes::from_static(b"kept"),
+    })
 }
 
 /// Runs a future, which must not take long.

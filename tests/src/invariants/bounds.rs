@@ -10,6 +10,8 @@ const SESSIONS: usize = 4096 + 1;
 const PRIVATES: usize = 4096;
 const SHOWN: usize = 16_384;
 const REQUESTS: usize = 1024;
+const ANSWERS: usize = 4096 + 256;
+const VOTES: usize = 1_000;
 const KNOWN: usize = 4096;
 
 /// Looks at the sizes of a mind whose outputs were carried out, and at how many peers its overlay knows.
@@ -18,13 +20,15 @@ const KNOWN: usize = 4096;
 ///
 /// What is too large.
 pub fn check(sizes: &Sizes, known: usize) -> Verdict {
-    let Sizes { line_bytes, sessions, privates, shown, requests, outputs } = *sizes;
+    let Sizes { line_bytes, sessions, privates, shown, requests, answers, votes, outputs } = *sizes;
     for (what, size, bound) in [
         ("bytes of lines", line_bytes, LINE_BYTES),
         ("sessions", sessions, SESSIONS),
         ("private messages on their way", privates, PRIVATES),
         ("private messages known by their ids", shown, SHOWN),
         ("requests", requests, REQUESTS),
+        ("answers", answers, ANSWERS),
+        ("votes on their way", votes, VOTES),
         ("outputs left behind", outputs, 0),
         ("peers in the table of links", known, KNOWN),
     ] {
@@ -47,6 +51,8 @@ mod tests {
             privates: PRIVATES,
             shown: SHOWN,
             requests: REQUESTS,
+            answers: ANSWERS,
+            votes: VOTES,
             outputs: 0,
         };
         check(&within, KNOWN).unwrap();
@@ -55,6 +61,8 @@ mod tests {
             Sizes { sessions: SESSIONS + 1, ..within },
             Sizes { privates: PRIVATES + 1, ..within },
             Sizes { requests: REQUESTS + 1, ..within },
+            Sizes { answers: ANSWERS + 1, ..within },
+            Sizes { votes: VOTES + 1, ..within },
             Sizes { outputs: 1, ..within },
         ] {
             assert!(check(&over, KNOWN).is_err(), "{over:?}");

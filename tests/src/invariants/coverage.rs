@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use node::Event;
+use node::{Event, ProposalState};
 
 use super::Verdict;
 
@@ -29,12 +29,24 @@ pub struct Coverage {
     pub two_configurations: u64,
     /// A member left a lesser regime for a greater.
     pub switches: u64,
+    /// A proposal was accepted.
+    pub accepted: u64,
+    /// One was rejected.
+    pub rejected: u64,
+    /// One failed.
+    pub failed: u64,
 }
 
 impl Coverage {
     /// An owner is told this.
     pub fn note(&mut self, event: &Event) {
         match event {
+            Event::Proposal(proposal) => match proposal.state {
+                ProposalState::Open => {}
+                ProposalState::Accepted => self.accepted += 1,
+                ProposalState::Rejected => self.rejected += 1,
+                ProposalState::Failed => self.failed += 1,
+            },
             Event::Renamed { .. } => self.renames += 1,
             Event::Leader(Some(leader)) => {
                 let reason = &leader.reason;
@@ -53,7 +65,7 @@ impl Coverage {
     /// What did not.
     pub fn check(&self) -> Verdict {
         let Self { relayed, merges, yields, suspicions, renames, duplicates, .. } = *self;
-        let Self { tie_broken, truncations, two_configurations, switches, .. } = *self;
+        let Self { tie_broken, truncations, two_configurations, switches, accepted, rejected, failed, .. } = *self;
         let all = [
             ("relayed frame", relayed),
             ("merge of two groups", merges),
@@ -65,6 +77,9 @@ impl Coverage {
             ("truncating sync", truncations),
             ("establishment in two configurations", two_configurations),
             ("switch of regimes", switches),
+            ("accepted proposal", accepted),
+            ("rejected proposal", rejected),
+            ("failed proposal", failed),
         ];
         match all.iter().find(|(_, count)| *count == 0) {
             Some((what, _)) => Err(format!("not one {what} happened in the whole suite: {self:?}")),
@@ -85,6 +100,9 @@ impl AddAssign for Coverage {
         self.truncations += other.truncations;
         self.two_configurations += other.two_configurations;
         self.switches += other.switches;
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.failed += other.failed;
     }
 }
 
@@ -105,6 +123,9 @@ mod tests {
             truncations: 1,
             two_configurations: 1,
             switches: 1,
+            accepted: 1,
+            rejected: 1,
+            failed: 1,
         };
         all.check().unwrap();
         for lacking in [
@@ -118,6 +139,9 @@ mod tests {
             Coverage { truncations: 0, ..all },
             Coverage { two_configurations: 0, ..all },
             Coverage { switches: 0, ..all },
+            Coverage { accepted: 0, ..all },
+            Coverage { rejected: 0, ..all },
+            Coverage { failed: 0, ..all },
         ] {
             assert!(lacking.check().is_err(), "{lacking:?}");
         }

@@ -15,6 +15,7 @@
 //! | I8 | a line is shown at every unpaused member that could reach a holder for 3 s without a break | [`spread`] |
 //! | I9 | after the faults: one leader, the highest rank; a full mesh; one roster; one log | [`convergence`] |
 //! | I11 | at most one configuration is undecided | [`configs`] |
+//! | I12 | a proposal's state is the fold of the log; accepted means that the members did not change and all consented | [`proposals`] |
 //! | I13 | tables and queues stay within their bounds | [`bounds`] |
 //! | I14 | an uncontested election takes n - 1 messages | [`cost`] |
 //! | I15 | the seldom things happen in the suite | [`coverage`] |
@@ -46,6 +47,7 @@ pub mod logs;
 pub mod once;
 pub mod owners;
 pub mod privates;
+pub mod proposals;
 pub mod requests;
 pub mod rest;
 pub mod rosters;
@@ -93,6 +95,8 @@ pub struct Invariants {
     pub spread: spread::Spread,
     /// Private messages.
     pub privates: privates::Privates,
+    /// Proposals, and what programs do as leaders.
+    pub proposals: proposals::Proposals,
     /// Requests.
     pub requests: requests::Requests,
     /// Timers.
@@ -116,6 +120,7 @@ impl Invariants {
     pub fn ended(&mut self, run: u32) {
         self.owners.ended(run);
         self.once.ended(run);
+        self.proposals.ended(run);
         self.privates.ended(run);
         self.requests.ended(run);
         self.spread.note_ended(run);
@@ -145,6 +150,7 @@ impl Invariants {
         }
         bounds::check(&group.sizes(), overlay.known())?;
         self.logs.look(run, group.history().log(), &mut self.coverage)?;
+        self.proposals.look(run, group)?;
         if group.is_member() {
             self.spread.note_member(run, now);
         }
@@ -181,6 +187,11 @@ impl Invariants {
             Output::Admitted(members) => self.owners.admitted(run, members),
             Output::Delivered(id, delivered) => self.privates.note_outcome(*id, *delivered),
             Output::Members(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
+            Output::Calculated(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
+            Output::Requested(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
+            Output::Proposed(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
+            Output::Voted(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
+            Output::Execute(task) => self.proposals.note_begun(run, task),
             _ => Ok(()),
         }
     }

@@ -9,7 +9,11 @@ use super::Verdict;
 
 /// What the owner of each process was told is confirmed.
 #[derive(Debug, Default)]
-pub struct Once(BTreeMap<u32, Told>);
+pub struct Once {
+    told: BTreeMap<u32, Told>,
+    /// Every line that was said. What else a session says, a vote, has a number and is not told.
+    lines: BTreeSet<MessageId>,
+}
 
 #[derive(Debug, Default)]
 struct Told {
@@ -22,9 +26,14 @@ struct Told {
 }
 
 impl Once {
+    /// A line is said.
+    pub fn note_said(&mut self, id: MessageId) {
+        self.lines.insert(id);
+    }
+
     /// A line was shown as said earlier: which place it has is told at any time, once.
     pub fn note_earlier(&mut self, run: u32, id: MessageId) {
-        self.0.entry(run).or_default().earlier.insert(id);
+        self.told.entry(run).or_default().earlier.insert(id);
     }
 
     /// A line has its place, as the owner of a process is told.
@@ -33,7 +42,7 @@ impl Once {
     ///
     /// It had one, or another does not have its own yet.
     pub fn note_confirmed(&mut self, run: u32, id: MessageId, index: Index) -> Verdict {
-        let told = self.0.entry(run).or_default();
+        let told = self.told.entry(run).or_default();
         if told.earlier.remove(&id) {
             return match told.places.binary_search(&index) {
                 Ok(_) => Err(format!("{id} is confirmed at {index}, as another is")),
@@ -51,7 +60,9 @@ impl Once {
             return Err(format!("{id} is confirmed at {index}, after a later place"));
         }
         match told.sessions.insert(id.session, id.number) {
-            Some(last) if last + 1 != id.number => Err(format!("{id} is confirmed after number {last}")),
+            Some(last) if last >= id.number || lies_between(&self.lines, last, id) => {
+                Err(format!("{id} is confirmed after number {last}"))
+            }
             _ => Ok(()),
         }
     }
@@ -62,11 +73,13 @@ impl Once {
     ///
     /// It had none.
     pub fn note_unconfirmed(&mut self, run: u32, id: MessageId, was: Index) -> Verdict {
-        let told = self.0.entry(run).or_default();
+        let told = self.told.entry(run).or_default();
         told.places.retain(|place| *place < was);
         match told.sessions.remove(&id.session) {
-            Some(last) if last == id.number => {
-                if let Some(before) = last.checked_sub(1) {
+            Some(last)
+                if last == id.number || last > id.number && !lies_between(&self.lines, id.number, next(id, last)) =>
+            {
+                if let Some(before) = id.number.checked_sub(1) {
                     told.sessions.insert(id.session, before);
                 }
                 Ok(())
@@ -83,8 +96,18 @@ impl Once {
 
     /// A process has ended.
     pub fn ended(&mut self, run: u32) {
-        self.0.remove(&run);
+        self.told.remove(&run);
     }
+}
+
+/// Whether a line stands after number `last` of its session and before `id`.
+fn lies_between(lines: &BTreeSet<MessageId>, last: u64, id: MessageId) -> bool {
+    lines.range(MessageId { number: last + 1, ..id }..id).next().is_some()
+}
+
+/// What follows number `last` in the session of `id`.
+fn next(id: MessageId, last: u64) -> MessageId {
+    MessageId { number: last + 1, ..id }
 }
 
 #[cfg(test)]
@@ -100,6 +123,7 @@ mod tests {
     fn a_line_that_is_confirmed_twice_or_out_of_order_is_seen() {
         let story = || {
             let mut once = Once::default();
+            (0..4).for_each(|number| once.note_said(line(number)));
             once.note_confirmed(1, line(0), at(2)).unwrap();
             once.note_confirmed(1, line(1), at(4)).unwrap();
             once
@@ -122,6 +146,7 @@ mod tests {
     #[test]
     fn a_line_that_lost_its_place_may_have_another() {
         let mut once = Once::default();
+        (0..2).for_each(|number| once.note_said(line(number)));
         once.note_confirmed(1, line(0), at(2)).unwrap();
         once.note_confirmed(1, line(1), at(4)).unwrap();
         assert!(Once::note_unconfirmed(&mut once, 1, line(0), at(2)).is_err(), "the last ones go first");
@@ -130,5 +155,16 @@ mod tests {
         once.note_confirmed(1, line(1), at(4)).unwrap();
         once.note_unconfirmed(1, line(1), at(4)).unwrap();
         once.note_confirmed(1, line(1), at(7)).unwrap();
+    }
+
+    #[test]
+    fn a_number_that_is_no_line_is_not_missed() {
+        let mut once = Once::default();
+        [0, 2].into_iter().for_each(|number| once.note_said(line(number)));
+        once.note_confirmed(1, line(0), at(2)).unwrap();
+        once.note_confirmed(1, line(2), at(4)).unwrap();
+        once.note_unconfirmed(1, line(2), at(4)).unwrap();
+        once.note_unconfirmed(1, line(0), at(2)).unwrap();
+        once.note_confirmed(1, line(0), at(3)).unwrap();
     }
 }

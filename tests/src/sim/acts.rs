@@ -45,6 +45,14 @@ pub enum Act {
     Rule(Rule),
     /// All rules end.
     Heal,
+    /// Its owner asks the leader for the value of an expression.
+    Calc(Whom),
+    /// Its owner asks the leader for what a program does there.
+    Request(Whom),
+    /// Its owner puts a proposal to all.
+    Propose(Whom),
+    /// Its owner votes on an open proposal; which one, and how, follows from the number.
+    Vote(Whom, usize),
 }
 
 /// A process to be started.
@@ -115,6 +123,10 @@ impl World {
             | Act::Msg(whom, _)
             | Act::HangDisk(whom, _)
             | Act::Takeover(whom)
+            | Act::Calc(whom)
+            | Act::Request(whom)
+            | Act::Propose(whom)
+            | Act::Vote(whom, _)
             | Act::Ask(whom) => {
                 if let Some(place) = some(self, whom) {
                     self.perform_at(place, act);
@@ -135,6 +147,10 @@ impl World {
             Act::Say(_, bytes) => drop(self.say(place, *bytes)),
             Act::Msg(_, to) => drop(self.msg(place, *to)),
             Act::Ask(_) => self.ask(place),
+            Act::Calc(_) => self.calc(place),
+            Act::Request(_) => self.request(place),
+            Act::Propose(_) => self.propose(place),
+            Act::Vote(_, number) => self.vote(place, *number),
             Act::HangDisk(_, time) => self.hang_disk(place, *time),
             Act::Takeover(_) => drop(self.takeover(place)),
             _ => {}

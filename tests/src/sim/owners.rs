@@ -26,6 +26,7 @@ impl World {
         let members: Vec<_> = self.members_runs();
         let id = self.command(place, |group, now| group.say(text, now))?.ok()?;
         self.invariants.spread.note_said(id, run, &members, now);
+        self.invariants.once.note_said(id);
         self.carry_out(place);
         Some(id)
     }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use history::{Entries, Read};
-use node::group::Group;
+use node::group::{Done, Group};
 use transport::overlay::Overlay;
 use transport::{Address, DialError, PeerId, PeerInfo};
 
@@ -34,6 +34,8 @@ pub(super) enum Input {
     Read(Read<PeerId>, Entries<PeerId>),
     /// Whether the disk keeps up.
     DiskFit(bool),
+    /// What it did as the leader.
+    Done(PeerId, u64, Done),
 }
 
 #[derive(Debug)]

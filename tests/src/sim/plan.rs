@@ -216,10 +216,14 @@ impl Dice {
 
     fn talk(&mut self) -> Act {
         let who = self.anybody();
-        match self.number(0..5) {
+        match self.number(0..10) {
             0..3 => Act::Say(who, usize::try_from(self.number(0..40)).unwrap_or(0)),
             3 => Act::Msg(who, self.place()),
-            _ => Act::Ask(who),
+            4 => Act::Ask(who),
+            5 => Act::Calc(who),
+            6 => Act::Request(who),
+            7 => Act::Propose(who),
+            _ => Act::Vote(who, usize::try_from(self.number(0..1024)).unwrap_or(0)),
         }
     }
 }

@@ -42,6 +42,7 @@ impl World {
             Input::Dialled(target, outcome) => self.dialled(place, target, outcome),
             Input::Written(ticket) => self.hand(place, |group, now| group.handle_written(ticket, now)),
             Input::Read(read, entries) => self.hand(place, |group, now| group.handle_read(read, entries, now)),
+            Input::Done(from, id, done) => self.hand(place, |group, now| group.handle_done(from, id, done, now)),
             Input::DiskFit(fit) => self.hand(place, |group, now| group.handle_disk(fit, now)),
         }
     }
@@ -197,6 +198,7 @@ impl World {
             Output::Read(read) => return self.put_to_disk(place, Job::Read(read)),
             Output::Keep(say) => return self.put_to_disk(place, Job::Keep(say)),
             Output::Forget(id) => return self.put_to_disk(place, Job::Forget(id)),
+            Output::Execute(ref task) => self.execute(place, task),
             _ => {}
         }
         let Some(run) = self.peer(place).map(|peer| peer.run) else { return };

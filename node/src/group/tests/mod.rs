@@ -3,6 +3,7 @@
 mod cases;
 pub(super) mod clock;
 mod races;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

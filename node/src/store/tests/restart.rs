@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use history::{Log, LogConfig};
+use history::{Log, LogConfig, LogEvent};
 
 use super::*;
 
@@ -17,7 +17,13 @@ struct Alone {
 impl Alone {
     fn start(directory: &Path) -> Self {
         let (opened, now) = (Store::open(directory).unwrap(), Instant::now());
-        let config = LogConfig { snapshot_entries: 10, keep_entries: 5, has_store: true, ..LogConfig::default() };
+        let config = LogConfig {
+            snapshot_entries: 10,
+            keep_entries: 5,
+            has_store: true,
+            has_state: true,
+            ..LogConfig::default()
+        };
         let durable = opened.found.durable.clone();
         let mut log = match durable.is_empty() {
             true => Log::found(peer(), config, now),
@@ -37,6 +43,11 @@ impl Alone {
             write(&self.opened, Batch::from(next));
             self.log.handle_written(ticket, Instant::now());
             while self.log.poll_transmit().is_some() {}
+            while let Some(event) = self.log.poll_event() {
+                if let LogEvent::SnapshotDue { index } = event {
+                    assert!(self.log.keep_state(index, format!("up to {index}").into()));
+                }
+            }
             self.hashes.insert(self.log.decided(), self.log.hash());
         }
     }
@@ -70,6 +81,8 @@ fn a_restored_log_is_the_one_that_was_written_and_goes_on() {
         let opened = Store::open(directory.path()).unwrap();
         let Found { durable, first, .. } = opened.found;
         assert!(first == 0 && durable.base > 0 && durable.entries.len() < 20, "{}", durable.entries.len());
+        let start = durable.start.as_ref().map(|start| (start.state.clone(), format!("up to {}", start.index)));
+        assert!(start.is_some_and(|(state, index)| state == index), "what the program kept is kept with it");
         let log = Log::restore(peer(), LogConfig::default(), durable, Instant::now());
         assert_eq!(Some(&log.hash()), hashes.get(&log.decided()), "at {}", log.decided());
         assert_eq!((log.accepted_len(), log.promised()), (decided, before.promised()));
