@@ -1,7 +1,6 @@
 //! What is remembered of the confirmed history beside the log: the last lines, and what of them a newcomer was only told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
 
 use history::{Index, MessageId, Regime, Say};
 use transport::PeerId;
@@ -15,9 +14,6 @@ const RECENT: usize = 100;
 /// How many bytes they may take.
 const RECENT_BYTES: usize = 1 << 20;
 
-/// How long a newcomer's log may take to get what the newcomer was told.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// What is remembered of the confirmed history beside the log itself.
 #[derive(Clone, Debug)]
 pub(super) struct Confirmed {
@@ -28,8 +24,6 @@ pub(super) struct Confirmed {
     /// The last confirmed lines.
     pub(super) recent: VecDeque<Recent>,
     recent_bytes: usize,
-    /// When what its log does not have by then goes to the pool, from where the others get it.
-    offer_at: Option<Instant>,
     /// What its log had decided before this run; of that the owner was shown what is at this place and after, if anything.
     pub(super) restored: u64,
     pub(super) shown_from: Option<Index>,
@@ -63,7 +57,6 @@ impl Confirmed {
             told_in,
             recent: VecDeque::new(),
             recent_bytes: 0,
-            offer_at: None,
             restored: told_below,
             shown_from: None,
             unseen: None,
@@ -77,11 +70,10 @@ impl Confirmed {
     }
 
     /// What the leader has confirmed, which this newcomer is about to learn.
-    pub(super) fn adopt(&mut self, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>, now: Instant) {
+    pub(super) fn adopt(&mut self, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>) {
         if decided >= (self.told_in, self.told_below) {
             let learnt = if decided.0 == self.told_in { self.restored } else { 0 };
             (self.told_in, self.told_below) = decided;
-            self.offer_at = Some(now + PATIENCE);
             (self.recent, self.recent_bytes) = (VecDeque::new(), 0);
             recent.into_iter().for_each(|(index, say)| self.remember(index, say, index.number() <= learnt));
         }
@@ -129,19 +121,6 @@ impl Confirmed {
         wrong.into_iter().map(|recent| (recent.index, recent.say)).collect()
     }
 
-    /// What a newcomer was told long ago and its log does not have: those who had it may be gone. The last first, once.
-    pub(super) fn poll_offer(&mut self, decided: u64, now: Instant) -> Vec<Say> {
-        if self.offer_at.is_none_or(|at| now < at) {
-            return Vec::new();
-        }
-        self.offer_at = None;
-        self.untaught(decided).rev().map(|(_, say)| say.clone()).collect()
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.offer_at
-    }
-
     /// What a newcomer was told, and its log does not have yet.
     pub(super) fn untaught(&self, decided: u64) -> impl DoubleEndedIterator<Item = (Index, &Say)> {
         let untaught = self.recent.iter().filter(move |recent| !recent.learnt && recent.index.number() > decided);
@@ -162,7 +141,6 @@ impl Confirmed {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::clock;
     use super::*;
 
     fn said(place: u64) -> (Index, Say) {
@@ -207,7 +185,7 @@ mod tests {
     fn what_was_told_of_another_regime_counts_for_nothing_once_the_log_shows_which_it_has() {
         let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
         let index = |place| Index::new(place).unwrap();
-        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect(), clock::start());
+        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect());
         assert!(confirmed.was_told(index(3), regime(1)));
         assert!(!confirmed.was_told(index(3), regime(2)));
         confirmed.unlearn(index(2));

@@ -166,13 +166,6 @@ impl Group {
         }
     }
 
-    /// A line that only this newcomer was told of is still a line that was said.
-    pub(super) fn offer_told(&mut self, now: Now) {
-        for say in self.confirmed.poll_offer(self.history.log().decided(), now.instant) {
-            self.history.take_back(&say, now.instant);
-        }
-    }
-
     fn tell_quorum(&mut self, held: bool, missing: Vec<PeerId>) {
         if held == self.confirmed.quorum && held {
             return;
