@@ -11,6 +11,10 @@ use crate::wire::Body;
 /// How many confirmed lines a newcomer is shown.
 const RECENT: usize = 100;
 
+/// How many confirmed things there may be among them at most, lines and others: whoever learns another log than it was told of has
+/// to know all that its lines were said after.
+const RECENT_OF_ALL: usize = 400;
+
 /// How many bytes they may take.
 const RECENT_BYTES: usize = 1 << 20;
 
@@ -24,6 +28,7 @@ pub(super) struct Confirmed {
     /// The last confirmed lines.
     pub(super) recent: VecDeque<Recent>,
     recent_bytes: usize,
+    recent_lines: usize,
     /// What its log had decided before this run; of that the owner was shown what is at this place and after, if anything.
     pub(super) restored: u64,
     pub(super) shown_from: Option<Index>,
@@ -57,6 +62,7 @@ impl Confirmed {
             told_in,
             recent: VecDeque::new(),
             recent_bytes: 0,
+            recent_lines: 0,
             restored: told_below,
             shown_from: None,
             unseen: None,
@@ -74,7 +80,7 @@ impl Confirmed {
         if decided >= (self.told_in, self.told_below) {
             let learnt = if decided.0 == self.told_in { self.restored } else { 0 };
             (self.told_in, self.told_below) = decided;
-            (self.recent, self.recent_bytes) = (VecDeque::new(), 0);
+            (self.recent, self.recent_bytes, self.recent_lines) = (VecDeque::new(), 0, 0);
             recent.into_iter().for_each(|(index, say)| self.remember(index, say, index.number() <= learnt));
         }
     }
@@ -85,15 +91,21 @@ impl Confirmed {
     }
 
     pub(super) fn remember(&mut self, index: Index, say: Say, learnt: bool) {
-        if self.recent.back().is_some_and(|last| last.index >= index) || !Body::is_line(&say.body) {
+        if self.recent.back().is_some_and(|last| last.index >= index) {
             return;
         }
         self.recent_bytes += say.body.len();
+        self.recent_lines += usize::from(Body::is_line(&say.body));
         self.recent.push_back(Recent { index, say, learnt });
-        while self.recent.len() > RECENT || self.recent_bytes > RECENT_BYTES {
+        while self.recent_lines > RECENT || self.recent.len() > RECENT_OF_ALL || self.recent_bytes > RECENT_BYTES {
             let Some(Recent { say, .. }) = self.recent.pop_front() else { return };
-            self.recent_bytes -= say.body.len();
+            self.discount(&say);
         }
+    }
+
+    fn discount(&mut self, say: &Say) {
+        self.recent_bytes -= say.body.len();
+        self.recent_lines -= usize::from(Body::is_line(&say.body));
     }
 
     /// The log is so far, with all that is before. The owner is told of this place, and no more in doubt from which run it is.
@@ -117,7 +129,7 @@ impl Confirmed {
     fn forget(&mut self, is_wrong: impl Fn(&Recent) -> bool) -> Vec<(Index, Say)> {
         let wrong: Vec<_> = self.recent.iter().rev().filter(|recent| is_wrong(recent)).cloned().collect();
         self.recent.retain(|recent| !is_wrong(recent));
-        self.recent_bytes -= wrong.iter().map(|recent| recent.say.body.len()).sum::<usize>();
+        wrong.iter().for_each(|recent| self.discount(&recent.say));
         wrong.into_iter().map(|recent| (recent.index, recent.say)).collect()
     }
 

@@ -32,7 +32,7 @@ impl Group {
         let is_own = |recent: &&Recent| recent.learnt && recent.index.number() <= restored;
         self.confirmed.shown_from = self.confirmed.recent.iter().find(is_own).map(|recent| recent.index);
         let placed: BTreeSet<_> = recent.iter().map(|(_, say)| say.id).collect();
-        for (index, say) in recent {
+        for (index, say) in recent.into_iter().filter(|(_, say)| Body::is_line(&say.body)) {
             self.tell_line(&say, true);
             self.tell(Event::Confirmed { id: say.id, index });
         }
@@ -136,6 +136,8 @@ impl Group {
         if self.confirmed.has_disk {
             self.outputs.push_back(Output::Forget(say.id));
         }
+        let was_told = self.confirmed.was_told(index, self.history.log().regime());
+        self.confirmed.remember(index, say.clone(), true);
         if !Body::is_line(&say.body) {
             if let Some(entry) = own_entry(index, say) {
                 self.tell(Event::Entry(entry));
@@ -143,8 +145,6 @@ impl Group {
             self.answer_said(say.id);
             return;
         }
-        let was_told = self.confirmed.was_told(index, self.history.log().regime());
-        self.confirmed.remember(index, say.clone(), true);
         let waited = self.confirmed.waiting.remove(&say.id);
         if !was_told {
             unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
@@ -157,7 +157,7 @@ impl Group {
     /// What this newcomer was told is confirmed is not so in the log that it learns: unless it has that elsewhere, it waits again.
     fn lose_told(&mut self, now: Now) {
         let told = self.confirmed.forget_told();
-        for (was, say) in &told {
+        for (was, say) in told.iter().filter(|(_, say)| Body::is_line(&say.body)) {
             self.tell(Event::Unconfirmed { id: say.id, was: *was });
         }
         for (_, say) in told {

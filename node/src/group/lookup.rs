@@ -125,7 +125,8 @@ impl Group {
         if from.number() < first {
             return Err(first);
         }
-        let after = self.places().filter(|(index, _)| *index >= from);
+        let decided = self.history.log().decided();
+        let after = self.places().filter(|(index, _)| *index >= from && index.number() <= decided);
         Ok(after.filter_map(|(index, say)| own_entry(index, say)).take(most).collect())
     }
 
