@@ -254,7 +254,7 @@ impl Group {
         // What it shows only because of that is among the earlier lines.
         self.drain(now);
         self.become_member(now);
-        self.confirmed.adopt(decided, recent);
+        self.confirmed.adopt(decided, recent, now.instant);
         self.replace_roster_quietly(roster, &absent, now);
         self.announce_membership();
         self.bully.handle_admitted(rank, Some(epoch), now.instant);

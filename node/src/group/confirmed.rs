@@ -1,6 +1,7 @@
 //! What is remembered of the confirmed history beside the log: the last lines, and what of them a newcomer was only told.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use history::{Index, MessageId, Regime, Say};
 use transport::PeerId;
@@ -18,6 +19,9 @@ const RECENT_OF_ALL: usize = 400;
 /// How many bytes they may take.
 const RECENT_BYTES: usize = 1 << 20;
 
+/// How long a newcomer's log may take to get what the newcomer was told.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What is remembered of the confirmed history beside the log itself.
 #[derive(Clone, Debug)]
 pub(super) struct Confirmed {
@@ -29,6 +33,10 @@ pub(super) struct Confirmed {
     pub(super) recent: VecDeque<Recent>,
     recent_bytes: usize,
     recent_lines: usize,
+    /// The lines that were told as earlier ones before the log had them.
+    told: BTreeSet<MessageId>,
+    /// When what its log does not have by then goes to the pool, from where the others get it.
+    offer_at: Option<Instant>,
     /// What its log had decided before this run; of that the owner was shown what is at this place and after, if anything.
     pub(super) restored: u64,
     pub(super) shown_from: Option<Index>,
@@ -63,6 +71,8 @@ impl Confirmed {
             recent: VecDeque::new(),
             recent_bytes: 0,
             recent_lines: 0,
+            told: BTreeSet::new(),
+            offer_at: None,
             restored: told_below,
             shown_from: None,
             unseen: None,
@@ -76,11 +86,13 @@ impl Confirmed {
     }
 
     /// What the leader has confirmed, which this newcomer is about to learn.
-    pub(super) fn adopt(&mut self, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>) {
+    pub(super) fn adopt(&mut self, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>, now: Instant) {
         if decided >= (self.told_in, self.told_below) {
             let learnt = if decided.0 == self.told_in { self.restored } else { 0 };
             (self.told_in, self.told_below) = decided;
             (self.recent, self.recent_bytes, self.recent_lines) = (VecDeque::new(), 0, 0);
+            self.offer_at = Some(now + PATIENCE);
+            self.told = recent.iter().map(|(_, say)| say.id).collect();
             recent.into_iter().for_each(|(index, say)| self.remember(index, say, index.number() <= learnt));
         }
     }
@@ -111,6 +123,9 @@ impl Confirmed {
     /// The log is so far, with all that is before. The owner is told of this place, and no more in doubt from which run it is.
     pub(super) fn learn(&mut self, index: Index) {
         self.restored = self.restored.min(index.number() - 1);
+        if self.told_in.is_some() && index.number() >= self.told_below {
+            self.told.clear();
+        }
         let unlearnt = self.recent.iter_mut().filter(|recent| !recent.learnt);
         unlearnt.take_while(|recent| recent.index <= index).for_each(|recent| recent.learnt = true);
     }
@@ -133,6 +148,24 @@ impl Confirmed {
         wrong.into_iter().map(|recent| (recent.index, recent.say)).collect()
     }
 
+    /// Whether a line was shown because it was told of, so that it is not shown when it comes from a pool.
+    pub(super) fn is_told(&self, id: MessageId) -> bool {
+        !self.told.is_empty() && self.told.contains(&id)
+    }
+
+    /// What a newcomer was told long ago and its log does not have: those who had it may be gone. The last first, once.
+    pub(super) fn poll_offer(&mut self, decided: u64, now: Instant) -> Vec<Say> {
+        if self.offer_at.is_none_or(|at| now < at) {
+            return Vec::new();
+        }
+        self.offer_at = None;
+        self.untaught(decided).rev().map(|(_, say)| say.clone()).collect()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.offer_at
+    }
+
     /// What a newcomer was told, and its log does not have yet.
     pub(super) fn untaught(&self, decided: u64) -> impl DoubleEndedIterator<Item = (Index, &Say)> {
         let untaught = self.recent.iter().filter(move |recent| !recent.learnt && recent.index.number() > decided);
@@ -153,6 +186,7 @@ impl Confirmed {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::clock;
     use super::*;
 
     fn said(place: u64) -> (Index, Say) {
@@ -197,7 +231,7 @@ mod tests {
     fn what_was_told_of_another_regime_counts_for_nothing_once_the_log_shows_which_it_has() {
         let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
         let index = |place| Index::new(place).unwrap();
-        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect());
+        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect(), clock::start());
         assert!(confirmed.was_told(index(3), regime(1)));
         assert!(!confirmed.was_told(index(3), regime(2)));
         confirmed.unlearn(index(2));

@@ -147,6 +147,7 @@ impl Group {
         }
         let waited = self.confirmed.waiting.remove(&say.id);
         if !was_told {
+            let unseen = unseen.filter(|unseen| !self.confirmed.is_told(unseen.id));
             unseen.into_iter().for_each(|unseen| self.tell_line(&unseen, false));
         }
         if !was_told || waited {
@@ -163,6 +164,13 @@ impl Group {
         for (_, say) in told {
             self.history.take_back(&say, now.instant);
             self.keep(say);
+        }
+    }
+
+    /// A line that only this newcomer was told of is still a line that was said.
+    pub(super) fn offer_told(&mut self, now: Now) {
+        for say in self.confirmed.poll_offer(self.history.log().decided(), now.instant) {
+            self.history.take_back(&say, now.instant);
         }
     }
 

@@ -112,7 +112,9 @@ impl Group {
 
     /// The lines that are said and not confirmed, in the order they are to be confirmed in.
     pub fn unconfirmed_lines(&self) -> Vec<Line> {
-        self.history.pool().lines().filter_map(|say| line(None, say)).collect()
+        let told: BTreeSet<_> = self.confirmed.untaught(self.history.log().decided()).map(|(_, say)| say.id).collect();
+        let waiting = self.history.pool().lines().filter(|say| !told.contains(&say.id));
+        waiting.filter_map(|say| line(None, say)).collect()
     }
 
     /// Programs' own entries from a place on, this many at most.

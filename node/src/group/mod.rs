@@ -359,6 +359,7 @@ impl Group {
             self.outputs.push_back(Output::Delivered(id, false));
         }
         self.send_privates(now);
+        self.offer_told(now);
         self.give_up_late_requests(now);
         self.give_up_late_votes(now);
         for seen in self.presence.handle_timeout(now.instant) {
@@ -401,6 +402,7 @@ impl Group {
             self.presence.poll_timeout(self.leads()),
             self.privates.poll_timeout(),
             self.requests.poll_timeout(),
+            self.confirmed.poll_timeout(),
             self.consent.poll_timeout(self.leads()),
         ];
         parts.into_iter().flatten().min()

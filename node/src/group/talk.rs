@@ -60,7 +60,9 @@ impl Group {
     pub(super) fn handle_said(&mut self, event: history::Event) {
         match event {
             history::Event::Shown(say) => {
-                self.tell_line(&say, false);
+                if !self.confirmed.is_told(say.id) {
+                    self.tell_line(&say, false);
+                }
                 self.keep(say);
             }
             history::Event::Skipped { session, from, to } => {
