@@ -39,6 +39,7 @@ mod config;
 mod disk;
 mod driver;
 mod event;
+mod gateway;
 pub mod group;
 mod mailbox;
 mod name;
@@ -51,8 +52,8 @@ mod timestamp;
 mod wire;
 
 pub use api::{
-    AppendError, BacklogFull, CastError, Delivery, Ended, HistoryError, Line, Link, Members, MsgError, NameRefusal,
-    Page, RequestError, Row, SayError, StartError, Status, TakeoverError,
+    AppendError, BacklogFull, CastError, Delivery, Ended, GuestError, GuestRefusal, HistoryError, Line, Link, Members,
+    MsgError, NameRefusal, Page, RequestError, Row, SayError, StartError, Status, TakeoverError,
 };
 pub use config::{Config, ConfigError};
 pub use event::{ByeReason, Entry, Event, Leader, LeftReason, Member, Message, Private, Via};

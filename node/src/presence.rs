@@ -39,6 +39,8 @@ enum Sight {
 pub(crate) enum Seen {
     /// A member is here.
     Joined(PeerId),
+    /// A member of a group that this one met is here; somebody had the name that it was known by there.
+    Met(PeerId, Name),
     /// A member is here no longer. The name, because the roster may have dropped it.
     Left(PeerId, Name, LeftReason, String),
     /// A member's name changed.
@@ -110,7 +112,10 @@ impl Presence {
                 self.unsettled.insert(peer);
             }
             if sight.is_here() {
-                seen.push(Seen::Joined(peer));
+                seen.push(match &entry.formerly {
+                    Some(formerly) => Seen::Met(peer, formerly.clone()),
+                    None => Seen::Joined(peer),
+                });
             }
         }
         seen
@@ -188,6 +193,11 @@ impl Presence {
     /// Whether a member is shown in lists: reachable, just admitted, or oneself.
     pub(crate) fn is_here(&self, peer: PeerId) -> bool {
         peer == self.me || self.members.get(&peer).is_some_and(|(_, sight)| sight.is_here())
+    }
+
+    /// Whether a member that is not in the roster may yet be taken in.
+    pub(crate) fn is_unlisted(&self, peer: PeerId) -> bool {
+        matches!(self.members.get(&peer), Some((_, Sight::Unlisted(_))))
     }
 
     /// Whether a member's process is known to be gone.

@@ -8,8 +8,8 @@ use transport::PeerId;
 use super::{Departing, Group, Now, Output, Stage};
 use crate::api::{Members, MsgError};
 use crate::event::{Leader, Member};
-use crate::roster::Roster;
-use crate::wire::{Message, PrivateLine, Request, Response};
+use crate::roster::{Entry, Guest, Holder, Roster, RosterVersion};
+use crate::wire::{Message, Request, Response};
 
 /// How many answer timeouts a leaving leader waits for its successor: the yield, the claim, and as much again.
 const SUCCESSION: u32 = 2;
@@ -24,18 +24,7 @@ impl Group {
     ///
     /// There is no such member.
     pub fn msg(&mut self, to: &str, text: String, now: Now) -> Result<MessageId, MsgError> {
-        let (peer, name) = self.find(to).ok_or_else(|| MsgError::UnknownMember(to.to_owned()))?;
-        let id = self.privates.next_id();
-        let line = PrivateLine { id, from: self.name.clone(), to: name, sent_at: now.wall, text };
-        if peer == self.me.id {
-            self.tell_private(peer, line);
-            self.outputs.push_back(Output::Delivered(id, true));
-        } else if self.privates.add(peer, line, now.instant) {
-            self.send_private(peer);
-        } else {
-            self.outputs.push_back(Output::Delivered(id, false));
-        }
-        Ok(id)
+        self.msg_from(self.me.id, self.name.clone(), to, text, now)
     }
 
     /// Asks the leader for its list. The answer follows as [`Output::Members`] with the same number.
@@ -72,8 +61,18 @@ impl Group {
 
     /// The members that are here, the oldest first.
     pub fn members(&self) -> Vec<Member> {
-        let roster = self.roster.iter().flat_map(Roster::by_seniority);
-        roster.filter(|(peer, _)| self.presence.is_here(*peer)).map(|(peer, entry)| self.member(peer, entry)).collect()
+        let everybody = self.roster.iter().flat_map(Roster::everybody);
+        everybody.filter(|one| self.presence.is_here(one.host())).filter_map(|one| self.listed(one)).collect()
+    }
+
+    fn listed(&self, one: Holder<'_>) -> Option<Member> {
+        match one {
+            Holder::Member(id, entry) => Some(self.member(id, entry)),
+            Holder::Guest(id, guest) => {
+                let host = self.roster.as_ref()?.entry(guest.host)?;
+                Some(Self::guest_member(id, guest, host.address.clone()))
+            }
+        }
     }
 
     pub(super) fn pursue_departure(&mut self, now: Now) {
@@ -108,7 +107,7 @@ impl Group {
         let Some(leader) = self.bully.leader().filter(|_| self.is_member()) else { return };
         for (id, request) in self.requests.for_leader(leader) {
             if leader == self.me.id {
-                if let Some(response) = self.answer(&request) {
+                if let Some(response) = self.answer(leader, &request) {
                     self.handle_response(id, response);
                 }
             } else {
@@ -119,20 +118,24 @@ impl Group {
 
     pub(super) fn handle_request(&mut self, from: PeerId, id: u64, request: Request) {
         if self.bully.is_leader()
-            && let Some(response) = self.answer(&request)
+            && let Some(response) = self.answer(from, &request)
         {
             self.send(from, Message::Response(id, response));
         }
     }
 
-    fn answer(&self, request: &Request) -> Option<Response> {
+    fn answer(&mut self, from: PeerId, request: &Request) -> Option<Response> {
         match request {
             Request::Members => {
                 let roster = self.roster.as_ref()?;
                 let here = roster.by_seniority().into_iter().filter(|(peer, _)| self.presence.is_here(*peer));
                 let members = here.map(|(peer, entry)| (peer, entry.clone())).collect();
-                Some(Response::Members(roster.version, members))
+                let guests = roster.guests().filter(|(_, guest)| self.presence.is_here(guest.host));
+                let guests = guests.map(|(id, guest)| (id, guest.clone())).collect();
+                Some(Response::Members(roster.version, members, guests))
             }
+            Request::AdmitGuest { guest, name, member } => self.answer_admit(from, *guest, name, *member),
+            Request::DropGuest(guest) => self.answer_drop(from, *guest),
         }
     }
 
@@ -140,17 +143,29 @@ impl Group {
         if !self.requests.handle_answer(id) {
             return;
         }
-        let Response::Members(version, entries) = response;
-        let leader = version.epoch.leader;
-        let member = |(peer, entry): &(PeerId, _)| Member { leader: *peer == leader, ..self.member(*peer, entry) };
-        let members = entries.iter().map(member).collect();
-        let answer = Members { epoch: version.epoch.counter, leader, members };
-        self.outputs.push_back(Output::Members(id, Ok(answer)));
+        match response {
+            Response::Members(version, entries, guests) => {
+                let answer = self.list(version, &entries, &guests);
+                self.outputs.push_back(Output::Members(id, Ok(answer)));
+            }
+            Response::Guest(answer) => self.handle_guest_answer(id, Some(answer)),
+            Response::GuestDropped => self.handle_guest_answer(id, None),
+        }
     }
 
-    /// The member of a name, if it is here.
-    fn find(&self, name: &str) -> Option<(PeerId, crate::name::Name)> {
-        let (peer, entry) = self.roster.as_ref()?.holder(name)?;
-        self.presence.is_here(peer).then(|| (peer, entry.name.clone()))
+    /// The leader's list, in the order of joining.
+    fn list(&self, version: RosterVersion, entries: &[(PeerId, Entry)], guests: &[(PeerId, Guest)]) -> Members {
+        let leader = version.epoch.leader;
+        let member = |(peer, entry): &(PeerId, Entry)| {
+            (entry.seniority, Member { leader: *peer == leader, ..self.member(*peer, entry) })
+        };
+        let guest = |(id, guest): &(PeerId, Guest)| {
+            let (_, host) = entries.iter().find(|(peer, _)| *peer == guest.host)?;
+            Some((guest.seniority, Self::guest_member(*id, guest, host.address.clone())))
+        };
+        let mut members: Vec<_> = entries.iter().map(member).chain(guests.iter().filter_map(guest)).collect();
+        members.sort_by_key(|(seniority, member)| (*seniority, member.id));
+        let members = members.into_iter().map(|(_, member)| member).collect();
+        Members { epoch: version.epoch.counter, leader, members }
     }
 }

@@ -23,6 +23,7 @@ mod admission;
 mod commands;
 mod confirmed;
 mod confirming;
+mod guests;
 mod joining;
 mod lookup;
 mod outgoing;
@@ -50,6 +51,7 @@ use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
 use uuid::Uuid;
 
 use self::confirmed::Confirmed;
+use self::guests::Guests;
 use self::joining::Joining;
 pub use self::lookup::HistoryQuery;
 pub(crate) use self::lookup::own_entry;
@@ -58,8 +60,8 @@ use self::private::Privates;
 use self::requests::Requests;
 pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};
-use crate::api::{Members, NameRefusal, RequestError};
-use crate::event::{Event, Leader, Member};
+use crate::api::{GuestRefusal, Members, NameRefusal, RequestError};
+use crate::event::{Event, Leader, Member, Private};
 use crate::name::Name;
 use crate::presence::Presence;
 use crate::roster::{Edit, Roster, RosterVersion};
@@ -135,8 +137,23 @@ pub enum Output {
     Forget(MessageId),
     /// The answer to a request for the members.
     Members(u64, Result<Members, RequestError>),
+    /// What became of the wish of a gateway's user to be a member.
+    Guest(PeerId, Result<Name, GuestRefusal>),
+    /// Something was said to a user of this peer's gateway alone: [`Group::handle_handed`] is to be told what became of it.
+    Direct(Direct),
     /// Nothing more is to be waited for: say goodbye.
     Depart,
+}
+
+/// A private line for a user of this peer's gateway.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Direct {
+    /// Which user.
+    pub guest: PeerId,
+    /// What was said.
+    pub private: Private,
+    /// Which peer waits to be told that it was delivered.
+    pub sender: PeerId,
 }
 
 /// Whether this peer is a member.
@@ -188,6 +205,7 @@ pub struct Group {
     pulled: BTreeMap<PeerId, Instant>,
     privates: Privates,
     requests: Requests,
+    guests: Guests,
     compare_at: Instant,
     /// When a member that its leader's roster lacks asks to be admitted again.
     rejoin_at: Option<Instant>,
@@ -228,6 +246,7 @@ impl Group {
             pulled: BTreeMap::new(),
             privates: Privates::new(private),
             requests: Requests::default(),
+            guests: Guests::default(),
             compare_at: now.instant + COMPARE,
             rejoin_at: None,
             random: SmallRng::seed_from_u64(seed),
@@ -310,6 +329,7 @@ impl Group {
 
     /// Frames from a reachable peer.
     pub fn handle_frames(&mut self, from: PeerId, frames: Vec<Bytes>, now: Now) {
+        self.now = now;
         for frame in frames {
             match wire::read_frame(frame) {
                 Ok(Incoming::Cast(bytes)) => self.handle_cast(from, bytes),
@@ -333,7 +353,9 @@ impl Group {
             self.outputs.push_back(Output::Delivered(id, false));
         }
         for id in self.requests.handle_timeout(now.instant) {
-            self.outputs.push_back(Output::Members(id, Err(RequestError::NoLeader)));
+            if !self.handle_guest_timeout(id) {
+                self.outputs.push_back(Output::Members(id, Err(RequestError::NoLeader)));
+            }
         }
         for seen in self.presence.handle_timeout(now.instant) {
             self.tell_seen(Some(seen));
@@ -375,6 +397,7 @@ impl Group {
             self.presence.poll_timeout(self.leads()),
             self.privates.poll_timeout(),
             self.requests.poll_timeout(),
+            self.guests.poll_timeout(),
         ];
         parts.into_iter().flatten().min()
     }
@@ -484,6 +507,7 @@ impl Group {
                 }
             }
             Message::Private(line) => self.handle_private(from, line),
+            Message::Direct(direct) => self.handle_direct(from, direct),
             Message::PrivateAck(id) => {
                 if self.privates.handle_ack(from, id) {
                     self.outputs.push_back(Output::Delivered(id, true));
@@ -499,6 +523,7 @@ impl Group {
         self.now = now;
         self.pursue_membership(now);
         self.drain(now);
+        self.pursue_guests(now);
         self.ask_leader();
         self.pursue_departure(now);
     }

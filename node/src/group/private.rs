@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use history::{MessageId, Session};
 use transport::PeerId;
 
-use crate::wire::PrivateLine;
+use crate::wire::Message;
 
 /// How long an acknowledgement is waited for.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ struct Pending {
     to: PeerId,
     deadline: Instant,
     /// Until it has been sent.
-    line: Option<PrivateLine>,
+    message: Option<Message>,
 }
 
 /// One's own private messages that are not acknowledged.
@@ -46,18 +46,18 @@ impl Privates {
     }
 
     /// Takes a message to a member; `false` if too many are on their way.
-    pub(super) fn add(&mut self, to: PeerId, line: PrivateLine, now: Instant) -> bool {
+    pub(super) fn add(&mut self, to: PeerId, id: MessageId, message: Message, now: Instant) -> bool {
         if self.pending.len() >= MOST {
             return false;
         }
-        self.pending.insert(line.id, Pending { to, deadline: now + LIMIT, line: Some(line) });
+        self.pending.insert(id, Pending { to, deadline: now + LIMIT, message: Some(message) });
         true
     }
 
     /// What is to be sent to a peer that can be reached.
-    pub(super) fn take_unsent(&mut self, to: PeerId) -> Vec<PrivateLine> {
+    pub(super) fn take_unsent(&mut self, to: PeerId) -> Vec<Message> {
         let to_it = self.pending.values_mut().filter(|pending| pending.to == to);
-        to_it.filter_map(|pending| pending.line.take()).collect()
+        to_it.filter_map(|pending| pending.message.take()).collect()
     }
 
     /// The recipient's peer acknowledged a message. Whether that was waited for.
