@@ -280,7 +280,7 @@ impl Driver {
             taken += 1;
         }
         while taken < 2 * BATCH
-            && self.gateway.next_errand().is_none()
+            && self.gateway.is_idle()
             && let Some(Ok(input)) = self.clients.as_ref().map(Receiver::try_recv)
         {
             self.handle(Input::Client(input), now);
@@ -337,7 +337,7 @@ impl Driver {
         let mut command =
             pin!(if abandoned { Either::Left(pending()) } else { Either::Right(self.commands.recv()) }.fuse());
         // While a line of theirs waits for room, no more is taken of clients.
-        let idle = self.gateway.next_errand().is_none();
+        let idle = self.gateway.is_idle();
         let mut client = pin!(
             match &self.clients {
                 Some(clients) if idle => clients.recv().left_future(),
@@ -583,12 +583,13 @@ impl Driver {
         }
         self.gateway.handle_timeout(now.instant);
         loop {
-            match self.gateway.next_errand() {
+            let may_say = self.may_say();
+            match self.gateway.next_errand(now.instant) {
                 None => return,
-                Some(Errand::Say(..)) if !self.may_say() => return,
+                Some(Errand::Say(..)) if !may_say => return,
                 Some(_) => {}
             }
-            let Some(errand) = self.gateway.poll_errand() else { return };
+            let Some(errand) = self.gateway.poll_errand(now.instant) else { return };
             self.run_errand(errand, now);
             self.carry_out();
         }

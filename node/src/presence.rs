@@ -54,13 +54,15 @@ pub(crate) struct Presence {
     /// How long an admitted member's link may take to come up.
     expectation: Duration,
     members: BTreeMap<PeerId, (Name, Sight)>,
+    /// Of the last roster.
+    epoch: Option<election::Epoch<PeerId>>,
     /// Those of them that are anything but here: only they are waited for, and in a large group at rest there are none.
     unsettled: BTreeSet<PeerId>,
 }
 
 impl Presence {
     pub(crate) fn new(me: PeerId, expectation: Duration) -> Self {
-        Self { me, expectation, members: BTreeMap::new(), unsettled: BTreeSet::new() }
+        Self { me, expectation, members: BTreeMap::new(), epoch: None, unsettled: BTreeSet::new() }
     }
 
     /// The roster changed. `reachable` tells whom this peer can reach, `absent` whom the leader could not.
@@ -72,6 +74,8 @@ impl Presence {
         now: Instant,
     ) -> Vec<Seen> {
         let mut seen = Vec::new();
+        let epoch = Some(roster.version.epoch);
+        let replaced = std::mem::replace(&mut self.epoch, epoch) != epoch;
         self.members.retain(|peer, (name, sight)| {
             if roster.contains(*peer) {
                 return true;
@@ -79,6 +83,9 @@ impl Presence {
             if reachable(*peer) {
                 let until = now + self.expectation;
                 *sight = if let Sight::Unlisted(_) = *sight { *sight } else { Sight::Unlisted(until) };
+            } else if let (Sight::Expected(until), true) = (*sight, replaced) {
+                // Two groups meet, and rosters of both come in turn, before everybody is linked.
+                *sight = Sight::Unlisted(until);
             } else if sight.is_here() {
                 seen.push(Seen::Left(*peer, name.clone(), LeftReason::Failed, "the leader dropped it".into()));
             }

@@ -69,6 +69,8 @@ pub(crate) enum Errand {
 struct Seat {
     client: Client,
     queue: Queue,
+    /// An errand of its is not done: its next frame waits, so that all it does and all it is told is in order.
+    busy: bool,
 }
 
 /// All clients of one peer.
@@ -80,6 +82,8 @@ pub(crate) struct Gateway {
     /// Who said what to whom alone, that is not acknowledged.
     directs: BTreeMap<MessageId, (PeerId, String)>,
     errands: VecDeque<Errand>,
+    /// Whose errands are done.
+    idle: VecDeque<PeerId>,
 }
 
 impl Gateway {
@@ -88,7 +92,7 @@ impl Gateway {
         let id = match input {
             Input::Arrived(id, queue) => {
                 queue.push(words::commands());
-                self.seats.insert(id, Seat { client: Client::new(now), queue });
+                self.seats.insert(id, Seat { client: Client::new(now), queue, busy: false });
                 id
             }
             Input::Bytes(id, bytes) => {
@@ -119,7 +123,7 @@ impl Gateway {
         };
         let reply = seat.client.handle_admission(outcome, now);
         self.reply(id, reply);
-        self.advance(id, now);
+        self.idle.push_back(id);
     }
 
     /// Something happened in the group.
@@ -199,14 +203,32 @@ impl Gateway {
         self.halves.first().map(|(due, _)| *due)
     }
 
-    /// What is to be done next.
-    pub(crate) fn poll_errand(&mut self) -> Option<Errand> {
-        self.errands.pop_front()
+    /// What is to be done next, without taking it.
+    pub(crate) fn next_errand(&mut self, now: Instant) -> Option<&Errand> {
+        while self.errands.is_empty() {
+            let id = self.idle.pop_front()?;
+            if let Some(seat) = self.seats.get_mut(&id) {
+                seat.busy = false;
+                self.advance(id, now);
+            }
+        }
+        self.errands.front()
     }
 
-    /// What is to be done next, without taking it.
-    pub(crate) fn next_errand(&self) -> Option<&Errand> {
-        self.errands.front()
+    /// What is to be done next. By the time this is asked again it is done.
+    pub(crate) fn poll_errand(&mut self, now: Instant) -> Option<Errand> {
+        self.next_errand(now)?;
+        let errand = self.errands.pop_front()?;
+        match &errand {
+            Errand::Say(id, _) | Errand::List(id) | Errand::Direct { from: id, .. } => self.idle.push_back(*id),
+            Errand::Admit(..) | Errand::Drop(_) => {}
+        }
+        Some(errand)
+    }
+
+    /// Whether nothing is to be done.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.errands.is_empty() && self.idle.is_empty()
     }
 
     /// The peer leaves: everybody is told, and all connections end.
@@ -220,6 +242,9 @@ impl Gateway {
     fn advance(&mut self, id: PeerId, now: Instant) {
         loop {
             let Some(seat) = self.seats.get_mut(&id) else { return };
+            if seat.busy {
+                return;
+            }
             match seat.client.poll_step(now) {
                 Some(Step::Wish(wish)) => self.run(id, wish),
                 Some(Step::Reply(reply)) => _ = self.reply(id, reply),
@@ -251,6 +276,9 @@ impl Gateway {
                 return self.remove(id);
             }
         };
+        if let Some(seat) = self.seats.get_mut(&id) {
+            seat.busy = true;
+        }
         self.errands.push_back(errand);
     }
 

@@ -2,6 +2,7 @@
 
 mod cases;
 mod clock;
+mod guests;
 mod races;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
