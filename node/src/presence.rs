@@ -80,9 +80,11 @@ impl Presence {
             if roster.contains(*peer) {
                 return true;
             }
+            if let Sight::Unlisted(_) = *sight {
+                return true;
+            }
             if reachable(*peer) {
-                let until = now + self.expectation;
-                *sight = if let Sight::Unlisted(_) = *sight { *sight } else { Sight::Unlisted(until) };
+                *sight = Sight::Unlisted(now + self.expectation);
             } else if let (Sight::Expected(until), true) = (*sight, replaced) {
                 // Two groups meet, and rosters of both come in turn, before everybody is linked.
                 *sight = Sight::Unlisted(until);
