@@ -121,7 +121,7 @@ impl Client {
 
     /// Reads whatever is there, without waiting; whether the connection goes on.
     pub(crate) fn drain(&mut self) -> bool {
-        self.stream.set_nonblocking(true).unwrap();
+        self.stream.set_nonblocking(true).expect("a socket that is open takes its settings");
         let mut chunk = vec![0; 1 << 16];
         let goes_on = loop {
             match self.stream.read(&mut chunk) {
@@ -130,14 +130,14 @@ impl Client {
                 Err(error) => break error.kind() == ErrorKind::WouldBlock,
             }
         };
-        self.stream.set_nonblocking(false).unwrap();
+        self.stream.set_nonblocking(false).expect("a socket that is open takes its settings");
         self.buffer.clear();
         goes_on
     }
 
     /// Nothing more will be written; what comes is still read.
     pub(crate) fn end(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        self.stream.shutdown(Shutdown::Write).expect("a socket that is open takes its settings");
     }
 
     fn take(&mut self) -> Option<Frame> {
@@ -152,7 +152,7 @@ impl Client {
 
     /// Reads once. `false`: nothing came in time. The buffer is empty at the end of the connection.
     fn fill(&mut self, limit: Duration) -> bool {
-        self.stream.set_read_timeout(Some(limit)).unwrap();
+        self.stream.set_read_timeout(Some(limit)).expect("a socket that is open takes its settings");
         let mut chunk = vec![0; 1 << 16];
         match self.stream.read(&mut chunk) {
             Ok(0) => self.buffer.clear(),

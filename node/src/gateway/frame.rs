@@ -44,7 +44,7 @@ pub(crate) fn verdict(verdict: u8) -> Bytes {
 pub(crate) fn text(kind: u8, text: &str) -> Bytes {
     let (kept, mark) = match text.len() {
         0..=MAX_TEXT_BYTES => (text, ""),
-        _ => (&text[..text.floor_char_boundary(MAX_TEXT_BYTES - CUT.len())], CUT),
+        _ => (cut(text, MAX_TEXT_BYTES - CUT.len()), CUT),
     };
     let length = kept.len() + mark.len();
     let mut frame = Vec::with_capacity(HEAD + length);
@@ -53,6 +53,12 @@ pub(crate) fn text(kind: u8, text: &str) -> Bytes {
     frame.extend_from_slice(kept.as_bytes());
     frame.extend_from_slice(mark.as_bytes());
     frame.into()
+}
+
+/// The beginning of a text, at most so many bytes of whole characters.
+fn cut(text: &str, most: usize) -> &str {
+    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or_default()]
 }
 
 /// Takes a stream of bytes apart. It holds no more than what it was fed and one unfinished frame.
