@@ -119,20 +119,10 @@ impl Client {
         assert!(self.buffer.is_empty() && self.fill(PATIENCE) && self.buffer.is_empty(), "{at}: {:x?}", self.buffer);
     }
 
-    /// Reads whatever is there, without waiting; whether the connection goes on.
-    pub(crate) fn drain(&mut self) -> bool {
-        self.stream.set_nonblocking(true).expect("a socket that is open takes its settings");
-        let mut chunk = vec![0; 1 << 16];
-        let goes_on = loop {
-            match self.stream.read(&mut chunk) {
-                Ok(0) => break false,
-                Ok(_) => {}
-                Err(error) => break error.kind() == ErrorKind::WouldBlock,
-            }
-        };
-        self.stream.set_nonblocking(false).expect("a socket that is open takes its settings");
-        self.buffer.clear();
-        goes_on
+    /// Reads once, and forgets it.
+    pub(crate) fn hears_something(&mut self, limit: Duration) {
+        self.fill(limit);
+        while self.take().is_some() {}
     }
 
     /// Nothing more will be written; what comes is still read.
