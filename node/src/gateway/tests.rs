@@ -183,7 +183,8 @@ fn who_leaves_is_told_so_and_its_connection_ends() {
 fn who_is_renamed_is_told_by_its_host_and_the_others_whom() {
     let mut desk = Desk::new();
     let (bob, carol) = (desk.join("Bob"), desk.join("Carol"));
-    (desk.read(bob), desk.read(carol));
+    desk.read(bob);
+    desk.read(carol);
     let (from, to): (Name, Name) = ("Bob".parse().unwrap(), "Bob-2".parse().unwrap());
     desk.gateway.handle_event(&Event::Renamed { id: bob, from, to });
     assert_eq!(desk.read(bob), [text(MESSAGE, "**You are now called Bob-2**")]);
