@@ -126,6 +126,11 @@ impl Group {
         self.guests.own.get(&guest).filter(|own| own.standing == Standing::Member).map(|own| &own.name)
     }
 
+    /// The users of this peer's gateway that are members, by id.
+    pub fn own_guests(&self) -> impl Iterator<Item = PeerId> {
+        self.guests.own.iter().filter(|(_, own)| own.standing == Standing::Member).map(|(id, _)| *id)
+    }
+
     fn forget_guest(&mut self, guest: PeerId) {
         self.guests.own.remove(&guest);
         let admitting = self.guests.asked.iter().find(|(_, asked)| **asked == Asked::Admit(guest));

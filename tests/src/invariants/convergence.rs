@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use election::{Epoch, Rank};
+use node::Via;
 use node::group::Group;
 use transport::PeerId;
 
@@ -31,6 +32,10 @@ pub struct Stand {
     pub partners: Vec<PeerId>,
     /// Who is here, as it lists them.
     pub here: BTreeMap<PeerId, String>,
+    /// Those of them that use a gateway.
+    pub guests: BTreeSet<PeerId>,
+    /// Those that use its own.
+    pub own_guests: BTreeSet<PeerId>,
     /// To whom it has a link.
     pub links: BTreeSet<PeerId>,
 }
@@ -40,7 +45,9 @@ impl Stand {
     pub fn of(run: u32, group: &Group, links: BTreeSet<PeerId>) -> Self {
         let id = group.me().id;
         let own = group.roster().find(|listed| listed.rank.peer == id);
-        let here = group.members().into_iter().map(|member| (member.id, member.name.to_string())).collect();
+        let members = group.members();
+        let here = members.iter().map(|member| (member.id, member.name.to_string())).collect();
+        let guests = members.iter().filter(|member| member.via == Via::Gateway).map(|member| member.id).collect();
         Self {
             run,
             id,
@@ -52,6 +59,8 @@ impl Stand {
             listed: group.roster().count(),
             partners: group.partners(),
             here,
+            guests,
+            own_guests: group.own_guests().collect(),
             links,
         }
     }
@@ -65,11 +74,13 @@ impl Stand {
 pub fn check(stands: &[Stand]) -> Verdict {
     let living: BTreeSet<PeerId> = stands.iter().map(|stand| stand.id).collect();
     let highest = stands.iter().filter_map(|stand| stand.rank).max().map(|rank| rank.peer);
+    let guests: BTreeSet<PeerId> = stands.iter().flat_map(|stand| &stand.own_guests).copied().collect();
     let Some(first) = stands.first() else { return Ok(()) };
     for stand in stands {
         let id = stand.id;
         let all_but_me = || living.iter().filter(|peer| **peer != id);
-        let here = stand.here.keys().eq(&living);
+        let here = stand.here.keys().filter(|one| !stand.guests.contains(one)).eq(&living);
+        let names: BTreeSet<_> = stand.here.values().map(|name| name.to_lowercase()).collect();
         for (holds, what) in [
             (stand.is_member, "is no member"),
             (stand.leader.map(|leader| leader.0) == highest, "is not led by the highest rank"),
@@ -79,6 +90,8 @@ pub fn check(stands: &[Stand]) -> Verdict {
             (stand.partners.iter().eq(all_but_me()), "has others for partners than those that live"),
             (stand.links.iter().eq(all_but_me()), "has no link to everybody"),
             (here, "lists others than those that live"),
+            (stand.guests == guests, "lists others than those that use the gateways"),
+            (names.len() == stand.here.len(), "lists two of one name"),
             (stand.names.1.as_ref() == Some(&stand.names.0), "is called otherwise than it believes"),
         ] {
             if !holds {
@@ -97,7 +110,9 @@ mod tests {
     #[test]
     fn whatever_a_group_at_rest_may_lack_is_seen() {
         check(&stands(3)).unwrap();
-        let breaks: [fn(&mut Stand); 9] = [
+        let breaks: [fn(&mut Stand); 11] = [
+            |stand| stand.own_guests.extend([peer(9)]),
+            |stand| stand.here.extend([(peer(3), "P1".to_owned())]),
             |stand| stand.is_member = false,
             |stand| stand.leader = Some((peer(2), 1)),
             |stand| stand.leader = None,
