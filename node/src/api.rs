@@ -25,6 +25,9 @@ pub enum StartError {
     /// The port cannot be listened on.
     #[error("{0}: choose another --port, or 0 for any free one")]
     Listen(transport::ListenError),
+    /// The gateway's port cannot be listened on.
+    #[error("the gateway {0}: choose another --gateway, or 0 for any free one")]
+    Gateway(transport::ListenError),
     /// The leader refused the name.
     #[error("the name `{}` is refused: {reason}: choose another", name.as_str())]
     NameRefused {
@@ -64,6 +67,31 @@ pub enum NameRefusal {
     /// It is no name.
     #[error(transparent)]
     Invalid(#[from] NameError),
+    /// The group has as many users of gateways as it can.
+    #[error("the chat has as many gateway users as it can hold")]
+    TooManyGuests,
+}
+
+/// Why a user of a gateway is not a member.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum GuestRefusal {
+    /// The leader does not give the name.
+    #[error(transparent)]
+    Name(#[from] NameRefusal),
+    /// There was no leader, or none answered, for 5 s.
+    #[error("no leader answered within 5 s: the group is electing one; try again")]
+    NoLeader,
+}
+
+/// Why a user of a gateway did not do what it wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum GuestError<E> {
+    /// It is not a member, or not any more.
+    #[error("not a member: join first")]
+    NoMember,
+    /// As for a member.
+    #[error(transparent)]
+    Other(#[from] E),
 }
 
 /// The member is out of its group: nothing more can be done with it.

@@ -31,6 +31,8 @@ pub struct Config {
     /// Where identity and history are kept, so that a member that is started again is the same one. `None`: in memory, and every
     /// run is a new member.
     pub data_dir: Option<PathBuf>,
+    /// Where clients of the byte protocol (`docs/gateway.md`) are served; 0 takes any free port. `None`: nowhere.
+    pub gateway: Option<u16>,
     /// Allows an address other than loopback although nothing is encrypted and nobody authenticated.
     pub insecure: bool,
     /// How often a leader, and every link, proves that it lives.
@@ -68,6 +70,7 @@ impl Config {
             priority: 0,
             join_timeout: Duration::from_secs(10),
             data_dir: None,
+            gateway: None,
             insecure: false,
             heartbeat: Duration::from_millis(250),
             timeout: Duration::from_secs(1),

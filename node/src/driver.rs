@@ -26,6 +26,7 @@ use crate::casts::Casts;
 use crate::config::Config;
 use crate::disk::{Disk, Word};
 use crate::event::{ByeReason, Entry, Event, Leader, Member};
+use crate::gateway::{self, Errand, Gateway};
 use crate::group::{Done, Group, HistoryQuery, Now, Outgoing, Output};
 use crate::jobs::{Handler, Jobs};
 use crate::mailbox::Outbox;
@@ -92,6 +93,7 @@ enum Input {
     Saying(Saying),
     /// What this member did as the leader.
     Done(PeerId, u64, Done),
+    Client(gateway::Input),
     /// Nothing, but something may be due or possible that was not before.
     Wake,
     /// The owner is gone.
@@ -142,6 +144,8 @@ pub(crate) struct Ends {
     pub(crate) outbox: Outbox,
     pub(crate) commands: Receiver<Command>,
     pub(crate) lines: Receiver<Saying>,
+    /// What comes from the gateway's clients, if there is one.
+    pub(crate) clients: Option<Receiver<gateway::Input>>,
     pub(crate) casts: Arc<Casts>,
     pub(crate) disk: Option<Disk>,
     /// Resolves the owner's wait for the start.
@@ -156,6 +160,8 @@ pub(crate) struct Driver {
     outbox: Outbox,
     commands: Receiver<Command>,
     lines: Receiver<Saying>,
+    clients: Option<Receiver<gateway::Input>>,
+    gateway: Gateway,
     casts: Arc<Casts>,
     disk: Option<Disk>,
     /// What is being read from the disk for others.
@@ -191,7 +197,7 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(ends: Ends, group: Group, config: &Config) -> Self {
-        let Ends { mesh, links, outbox, commands, lines, casts, disk, started } = ends;
+        let Ends { mesh, links, outbox, commands, lines, clients, casts, disk, started } = ends;
         Self {
             mesh,
             links,
@@ -199,6 +205,8 @@ impl Driver {
             outbox,
             commands,
             lines,
+            clients,
+            gateway: Gateway::default(),
             casts,
             disk,
             reading: FuturesUnordered::new(),
@@ -235,6 +243,7 @@ impl Driver {
             }
             let busy = self.take_batch(now);
             self.carry_out();
+            self.tend_gateway(now);
             self.tend_disk(now);
             if self.departed {
                 break;
@@ -247,6 +256,7 @@ impl Driver {
             }
         }
         self.casts.end();
+        self.gateway.close();
         self.mesh.close(Farewell::Left, GOODBYE).await;
         if let Some(failure) = self.failure.take() {
             self.resolve_start(Err(failure));
@@ -297,6 +307,14 @@ impl Driver {
             self.handle(Input::Saying(line), now);
             taken += 1;
         }
+        while taken < 2 * BATCH
+            && self.gateway.is_idle()
+            && let Some(Ok(input)) = self.clients.as_ref().map(Receiver::try_recv)
+        {
+            self.handle(Input::Client(input), now);
+            self.tend_gateway(now);
+            taken += 1;
+        }
         self.casts.send() || taken > 0
     }
 
@@ -322,7 +340,7 @@ impl Driver {
         let due = self.group.poll_timeout();
         let kept = self.disk.as_ref().and_then(Disk::poll_timeout);
         let resume = self.full_since.filter(|_| !reads).map(|since| since + self.patience);
-        self.alarm.set(due.into_iter().chain(resume).chain(kept).min());
+        self.alarm.set(due.into_iter().chain(resume).chain(kept).chain(self.gateway.poll_timeout()).min());
         let may_say = self.may_say();
         let links = &mut self.links;
         let mut event = if reads { links.next().left_future() } else { pending().right_future() }.fuse();
@@ -346,6 +364,15 @@ impl Driver {
         let mut talk = pin!(talk.fuse());
         let mut command =
             pin!(if abandoned { Either::Left(pending()) } else { Either::Right(self.commands.recv()) }.fuse());
+        // While a line of theirs waits for room, no more is taken of clients.
+        let idle = self.gateway.is_idle();
+        let mut client = pin!(
+            match &self.clients {
+                Some(clients) if idle => clients.recv().left_future(),
+                _ => pending().right_future(),
+            }
+            .fuse()
+        );
         let disk = self.disk.as_ref();
         let mut disk = pin!(
             async {
@@ -372,6 +399,7 @@ impl Driver {
             read = read => read.map_or(Input::Wake, Input::Read),
             (from, id, done) = done => Input::Done(from, id, done),
             talk = talk => talk,
+            input = client => input.map_or(Input::Wake, Input::Client),
             () = room => Input::Wake,
             () = started => Input::Abandoned,
         }
@@ -392,6 +420,7 @@ impl Driver {
                 let _ = reply.send(self.group.say(text, now));
             }
             Input::Done(from, id, done) => self.group.handle_done(from, id, done, now),
+            Input::Client(input) => self.gateway.handle_input(input, now.instant),
             Input::Wake => self.alarm.due = None,
             Input::Abandoned => {
                 self.abandoned = true;
@@ -599,6 +628,12 @@ impl Driver {
                 Output::Admitted(members) => self.resolve_start(Ok(members)),
                 Output::Refused(reason) => self.fail(|name, _| refused(name, reason)),
                 Output::NotJoined(attempts) => self.fail(|_, limit| not_joined(limit, attempts)),
+                Output::Guest(id, outcome) => self.gateway.handle_admission(id, outcome, Instant::now()),
+                Output::Direct(direct) => {
+                    let taken = self.gateway.handle_direct(direct.guest, &direct.private);
+                    self.group.handle_handed(direct.sender, direct.private.id, taken);
+                }
+                Output::Delivered(message, delivered) if self.gateway.handle_delivered(message, delivered) => {}
                 Output::Delivered(message, delivered) => {
                     if let Some(reply) = self.deliveries.remove(&message) {
                         let _ = reply.send(Ok(Delivery { message, delivered }));
@@ -629,7 +664,49 @@ impl Driver {
         }
     }
 
+    /// Runs the errands of the gateway's clients: lines only while there is room for them, as for the owner's.
+    fn tend_gateway(&mut self, now: Now) {
+        if self.clients.is_none() {
+            return;
+        }
+        self.gateway.handle_timeout(now.instant);
+        loop {
+            let may_say = self.may_say();
+            match self.gateway.next_errand(now.instant) {
+                None => return,
+                Some(Errand::Say(..)) if !may_say => return,
+                Some(_) => {}
+            }
+            let Some(errand) = self.gateway.poll_errand(now.instant) else { return };
+            self.run_errand(errand, now);
+            self.carry_out();
+        }
+    }
+
+    fn run_errand(&mut self, errand: Errand, now: Now) {
+        match errand {
+            Errand::Admit(id, name) => self.group.admit_guest(id, name, now),
+            Errand::Drop(id) => self.group.drop_guest(id, now),
+            Errand::Say(id, text) => {
+                if let Err(error) = self.group.say_as(id, text, now) {
+                    self.gateway.complain(id, &error.to_string());
+                }
+            }
+            Errand::List(id) => {
+                let names: Vec<_> = self.group.members().into_iter().map(|member| member.name).collect();
+                self.gateway.list(id, &names, now.instant);
+            }
+            Errand::Direct { from, to, text } => match self.group.msg_as(from, &to, text, now) {
+                Ok(id) => self.gateway.handle_sent(id, from, to),
+                Err(error) => self.gateway.complain(from, &error.to_string()),
+            },
+        }
+    }
+
     fn tell(&mut self, event: Event) {
+        if self.clients.is_some() {
+            self.gateway.handle_event(&event);
+        }
         if let Event::Entry(entry) = &event
             && let Some(reply) = self.appends.remove(&entry.id)
         {

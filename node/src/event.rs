@@ -17,7 +17,7 @@ pub enum Event {
         id: PeerId,
         /// Its name.
         name: Name,
-        /// Where it is dialled.
+        /// Where it is dialled; of one that uses a gateway: where that gateway's peer is.
         address: Address,
         /// How it takes part.
         via: Via,
@@ -122,6 +122,8 @@ impl Event {
 pub enum Via {
     /// As a peer, linked to all others.
     Peer,
+    /// As a client of a peer's gateway.
+    Gateway,
 }
 
 impl Via {
@@ -129,6 +131,7 @@ impl Via {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Peer => "peer",
+            Self::Gateway => "gateway",
         }
     }
 }
@@ -234,7 +237,7 @@ pub struct Member {
     pub id: PeerId,
     /// Its name.
     pub name: Name,
-    /// Where it is dialled.
+    /// Where it is dialled; of one that uses a gateway: where that gateway's peer is.
     pub address: Address,
     /// The higher leads.
     pub priority: u16,

@@ -58,7 +58,7 @@ impl Failure {
             Self::Start(StartError::Listen(transport::ListenError::Config(_))) => 2,
             Self::Name { .. } | Self::Start(StartError::NameRefused { .. }) => 3,
             Self::Start(StartError::NotJoined { .. }) => 4,
-            Self::Start(StartError::Listen(_)) => 5,
+            Self::Start(StartError::Listen(_) | StartError::Gateway(_)) => 5,
             Self::Start(StartError::DataDir(_)) => 6,
         }
     }
@@ -86,8 +86,10 @@ mod tests {
 
     #[test]
     fn each_failure_has_the_exit_code_that_scripts_are_written_against() {
-        let bind = io::Error::from(io::ErrorKind::AddrInUse);
-        let listen = transport::ListenError::Bind { address: ([127, 0, 0, 1], 8000).into(), source: bind };
+        let listen = |port: u16| {
+            let source = io::Error::from(io::ErrorKind::AddrInUse);
+            transport::ListenError::Bind { address: ([127, 0, 0, 1], port).into(), source }
+        };
         let name = "bob".parse().unwrap();
         for (failure, code) in [
             (Failure::Fault, 1),
@@ -98,7 +100,8 @@ mod tests {
             (Failure::Name { given: String::new(), reason: NameError::Empty }, 3),
             (StartError::NameRefused { name, reason: NameRefusal::InUse }.into(), 3),
             (StartError::NotJoined { limit: Duration::from_secs(10), attempts: Vec::new() }.into(), 4),
-            (StartError::Listen(listen).into(), 5),
+            (StartError::Listen(listen(8000)).into(), 5),
+            (StartError::Gateway(listen(9000)).into(), 5),
             (StartError::DataDir(OpenError::Foreign("/a".into())).into(), 6),
         ] {
             assert_eq!(failure.code(), code, "{failure}");

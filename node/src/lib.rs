@@ -40,6 +40,7 @@ mod config;
 mod disk;
 mod driver;
 mod event;
+mod gateway;
 pub mod group;
 mod jobs;
 mod mailbox;
@@ -54,9 +55,9 @@ mod timestamp;
 mod wire;
 
 pub use api::{
-    AppendError, AskError, BacklogFull, CalcError, CastError, Delivery, Ended, Fence, HistoryError, Job, Line, Link,
-    Members, MsgError, NameRefusal, Page, ProposeError, RequestError, Row, SayError, ServeError, StartError, Status,
-    TakeoverError, VoteError,
+    AppendError, AskError, BacklogFull, CalcError, CastError, Delivery, Ended, Fence, GuestError, GuestRefusal,
+    HistoryError, Job, Line, Link, Members, MsgError, NameRefusal, Page, ProposeError, RequestError, Row, SayError,
+    ServeError, StartError, Status, TakeoverError, VoteError,
 };
 pub use calc::ExpressionError;
 pub use config::{Config, ConfigError};

@@ -1,5 +1,6 @@
 //! A running member, as a program holds it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,7 @@ use async_channel::Sender;
 use bytes::Bytes;
 use futures::channel::oneshot;
 use history::{Index, MessageId};
-use transport::{Address, Incarnation, Mesh, PeerId, runtime};
+use transport::{Address, Incarnation, Mesh, PeerId, PlainListener, runtime};
 use uuid::Uuid;
 
 use crate::api::{
@@ -19,6 +20,7 @@ use crate::config::Config;
 use crate::disk::Disk;
 use crate::driver::{Command, Driver, Ends, Saying};
 use crate::event::{Entry, Leader, Member};
+use crate::gateway;
 use crate::group::{Group, HistoryQuery, Now, Settings};
 use crate::jobs::Handler;
 use crate::mailbox::{Events, mailbox};
@@ -31,6 +33,9 @@ const LINE_QUEUE: usize = 1024;
 
 /// How many entries are given at once.
 const MOST_ENTRIES: usize = 10_000;
+
+/// What may wait of the gateway's clients before they are read no further.
+const CLIENT_QUEUE: usize = 256;
 
 /// How many commands may wait before their callers do.
 const COMMAND_QUEUE: usize = 256;
@@ -50,6 +55,7 @@ struct About {
     id: PeerId,
     name: Name,
     address: Address,
+    gateway: Option<SocketAddr>,
     group: String,
     admitted_with: Vec<Member>,
 }
@@ -83,6 +89,8 @@ impl Node {
     pub async fn start(config: Config) -> Result<(Self, Events), StartError> {
         config.validate()?;
         let Config { name, leaders, group, .. } = config.clone();
+        let address = config.gateway.map(|port| SocketAddr::from((config.bind, port)));
+        let gateway = address.map(PlainListener::bind).transpose().map_err(StartError::Gateway)?;
         let (disk, kept) = match &config.data_dir {
             None => (None, None),
             Some(path) => {
@@ -120,13 +128,19 @@ impl Node {
         let (started, start) = oneshot::channel();
         let me = mesh.me().clone();
         let casts = Arc::new(Casts::new(mesh.clone()));
-        let ends = Ends { mesh, links, outbox, commands, lines, casts: casts.clone(), disk, started };
+        let (client_sender, clients) = async_channel::bounded(CLIENT_QUEUE);
+        let clients = gateway.is_some().then_some(clients);
+        let ends = Ends { mesh, links, outbox, commands, lines, clients, casts: casts.clone(), disk, started };
         runtime::spawn(Driver::new(ends, mind, &config).run());
         let admitted_with = start.await.unwrap_or(Err(StartError::Interrupted))?;
         // Where two groups met on the way, it may be another than the one asked for.
         let admitted_as = admitted_with.iter().find(|member| member.id == me.id).map(|member| member.name.clone());
         let name = admitted_as.unwrap_or(name);
-        let about = About { id: me.id, name, address: me.address, group, admitted_with };
+        let address = gateway.as_ref().map(PlainListener::local);
+        if let Some(listener) = gateway {
+            runtime::spawn(gateway::serve(listener, client_sender));
+        }
+        let about = About { id: me.id, name, address: me.address, gateway: address, group, admitted_with };
         Ok((Self { about: Arc::new(about), commands: command_sender, saying, casts }, events))
     }
 
@@ -143,6 +157,11 @@ impl Node {
     /// Where others dial it.
     pub fn address(&self) -> &Address {
         &self.about.address
+    }
+
+    /// Where it serves clients of the byte protocol, if it does.
+    pub fn gateway(&self) -> Option<SocketAddr> {
+        self.about.gateway
     }
 
     /// The group's name.

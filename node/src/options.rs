@@ -175,6 +175,10 @@ struct Arguments {
     #[structopt(long, value_name = "PATH", parse(try_from_str = directory))]
     log_dir: Option<PathBuf>,
 
+    /// Serve clients of the byte protocol on this port, traditionally 9000; 0 takes any free port [default: off]
+    #[structopt(long, value_name = "PORT", parse(try_from_str = port))]
+    gateway: Option<u16>,
+
     /// Allow an address other than loopback although nothing is encrypted and nobody has to prove who they are
     #[structopt(long)]
     insecure: bool,
@@ -217,6 +221,7 @@ impl Arguments {
             priority: self.priority.unwrap_or(usual.priority),
             join_timeout: self.join_timeout.unwrap_or(usual.join_timeout),
             data_dir: self.data_dir,
+            gateway: self.gateway,
             insecure: self.insecure,
             heartbeat: self.heartbeat.unwrap_or(usual.heartbeat),
             timeout: self.timeout.unwrap_or(usual.timeout),

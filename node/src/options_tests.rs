@@ -22,7 +22,7 @@ fn what_is_not_said_is_as_the_interface_says() {
     assert_eq!(config.name.as_str(), "alice");
     assert_eq!((config.port, config.priority, config.insecure), (8000, 0, false));
     assert_eq!((config.bind, config.advertise, config.group.as_str()), ([127, 0, 0, 1].into(), None, "default"));
-    assert!(config.leaders.is_empty() && config.data_dir.is_none());
+    assert!(config.leaders.is_empty() && config.data_dir.is_none() && config.gateway.is_none());
     assert_eq!(config.join_timeout, Duration::from_secs(10));
     assert_eq!((config.heartbeat, config.timeout), (Duration::from_millis(250), Duration::from_secs(1)));
 }
@@ -31,7 +31,7 @@ fn what_is_not_said_is_as_the_interface_says() {
 fn what_is_said_is_taken() {
     let options = options(
         "--name=bob --port 0 --leader localhost:8000 --leader [::1]:9 --bind 0.0.0.0 --advertise a.b:7 --group g \
-         --priority 65535 --join-timeout 0.5 --data-dir d/e --insecure --heartbeat 20 --timeout 40 --json --headless",
+         --priority 65535 --join-timeout 0.5 --data-dir d/e --gateway 9000 --insecure --heartbeat 20 --timeout 40 --json --headless",
     );
     assert_eq!(options.mode, Mode::Json { events_only: true });
     let config = options.config().unwrap();
@@ -41,6 +41,7 @@ fn what_is_said_is_taken() {
     assert_eq!(config.advertise.unwrap().as_str(), "a.b:7");
     assert_eq!(config.join_timeout, Duration::from_millis(500));
     assert_eq!(config.data_dir, Some("d/e".into()));
+    assert_eq!(config.gateway, Some(9000));
     assert_eq!((config.heartbeat, config.timeout), (Duration::from_millis(20), Duration::from_millis(40)));
 }
 
@@ -66,7 +67,7 @@ fn what_is_wrong_is_said_on_one_line_with_the_option_and_the_value() {
         ("--heartbeat 0", "`0`"),
         ("--heartbeat 1.5", "`1.5`"),
         ("--heartbeat 600", "600ms"),
-        ("--gateway 9000", "--gateway"),
+        ("--gateway nine", "`nine` is not a port"),
         ("--data-dir=", "--data-dir"),
         ("--data-dir", "--data-dir"),
         ("--data-dir a --data-dir b", "--data-dir"),
@@ -101,6 +102,7 @@ fn help_and_version_are_told_and_every_option_is_in_the_help() {
             "priority",
             "join-timeout",
             "data-dir",
+            "gateway",
             "insecure",
             "heartbeat",
             "timeout",

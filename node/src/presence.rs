@@ -39,6 +39,8 @@ enum Sight {
 pub(crate) enum Seen {
     /// A member is here.
     Joined(PeerId),
+    /// A member of a group that this one met is here; somebody had the name that it was known by there.
+    Met(PeerId, Name),
     /// A member is here no longer. The name, because the roster may have dropped it.
     Left(PeerId, Name, LeftReason, String),
     /// A member's name changed.
@@ -52,13 +54,15 @@ pub(crate) struct Presence {
     /// How long an admitted member's link may take to come up.
     expectation: Duration,
     members: BTreeMap<PeerId, (Name, Sight)>,
+    /// Of the last roster.
+    epoch: Option<election::Epoch<PeerId>>,
     /// Those of them that are anything but here: only they are waited for, and in a large group at rest there are none.
     unsettled: BTreeSet<PeerId>,
 }
 
 impl Presence {
     pub(crate) fn new(me: PeerId, expectation: Duration) -> Self {
-        Self { me, expectation, members: BTreeMap::new(), unsettled: BTreeSet::new() }
+        Self { me, expectation, members: BTreeMap::new(), epoch: None, unsettled: BTreeSet::new() }
     }
 
     /// The roster changed. `reachable` tells whom this peer can reach, `absent` whom the leader could not.
@@ -70,13 +74,20 @@ impl Presence {
         now: Instant,
     ) -> Vec<Seen> {
         let mut seen = Vec::new();
+        let epoch = Some(roster.version.epoch);
+        let replaced = std::mem::replace(&mut self.epoch, epoch) != epoch;
         self.members.retain(|peer, (name, sight)| {
             if roster.contains(*peer) {
                 return true;
             }
+            if let Sight::Unlisted(_) = *sight {
+                return true;
+            }
             if reachable(*peer) {
-                let until = now + self.expectation;
-                *sight = if let Sight::Unlisted(_) = *sight { *sight } else { Sight::Unlisted(until) };
+                *sight = Sight::Unlisted(now + self.expectation);
+            } else if let (Sight::Expected(until), true) = (*sight, replaced) {
+                // Two groups meet, and rosters of both come in turn, before everybody is linked.
+                *sight = Sight::Unlisted(until);
             } else if sight.is_here() {
                 seen.push(Seen::Left(*peer, name.clone(), LeftReason::Failed, "the leader dropped it".into()));
             }
@@ -110,7 +121,10 @@ impl Presence {
                 self.unsettled.insert(peer);
             }
             if sight.is_here() {
-                seen.push(Seen::Joined(peer));
+                seen.push(match &entry.formerly {
+                    Some(formerly) => Seen::Met(peer, formerly.clone()),
+                    None => Seen::Joined(peer),
+                });
             }
         }
         seen
@@ -188,6 +202,11 @@ impl Presence {
     /// Whether a member is shown in lists: reachable, just admitted, or oneself.
     pub(crate) fn is_here(&self, peer: PeerId) -> bool {
         peer == self.me || self.members.get(&peer).is_some_and(|(_, sight)| sight.is_here())
+    }
+
+    /// Whether a member that is not in the roster may yet be taken in.
+    pub(crate) fn is_unlisted(&self, peer: PeerId) -> bool {
+        matches!(self.members.get(&peer), Some((_, Sight::Unlisted(_))))
     }
 
     /// Whether a member's process is known to be gone.

@@ -2,6 +2,9 @@
 //!
 //! It belongs to the leader, which alone changes it; everybody else replaces a lesser one whole, or follows the
 //! leader's changes one by one. The order of joining is the order of succession among equals.
+//!
+//! Guests are the users of members' gateways. They are members to everybody who talks, and stand apart here: they have names and
+//! join numbers as members have, and no rank, no link and no vote. A host that is dropped takes its guests along.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +13,9 @@ use transport::{Address, PeerId};
 
 use crate::name::Name;
 use crate::timestamp::Timestamp;
+
+/// How many guests a group has at most: whole rosters travel in one message, which may have 1 MiB.
+pub(crate) const MOST_GUESTS: usize = 2_048;
 
 /// Whose epoch a roster stands in, and how often that leader changed it. The greater replaces the lesser.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -27,6 +33,59 @@ pub(crate) struct Entry {
     /// The join number: the lower, the older a member.
     pub(crate) seniority: u64,
     pub(crate) joined_at: Timestamp,
+    /// What it was called when it came, if somebody had that name: two groups had met.
+    pub(crate) formerly: Option<Name>,
+}
+
+/// A user of a member's gateway.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Guest {
+    pub(crate) name: Name,
+    /// Whose gateway it uses.
+    pub(crate) host: PeerId,
+    /// Of the same row as the members': lists are in the order of joining.
+    pub(crate) seniority: u64,
+    pub(crate) joined_at: Timestamp,
+    /// As a member's.
+    pub(crate) formerly: Option<Name>,
+}
+
+/// Who has a name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Holder<'a> {
+    Member(PeerId, &'a Entry),
+    Guest(PeerId, &'a Guest),
+}
+
+impl<'a> Holder<'a> {
+    pub(crate) fn id(self) -> PeerId {
+        match self {
+            Self::Member(id, _) | Self::Guest(id, _) => id,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'a Name {
+        match self {
+            Self::Member(_, entry) => &entry.name,
+            Self::Guest(_, guest) => &guest.name,
+        }
+    }
+
+    /// The member that it is, or whose gateway it uses.
+    pub(crate) fn host(self) -> PeerId {
+        match self {
+            Self::Member(id, _) => id,
+            Self::Guest(_, guest) => guest.host,
+        }
+    }
+
+    /// The join number.
+    pub(crate) fn seniority(self) -> u64 {
+        match self {
+            Self::Member(_, entry) => entry.seniority,
+            Self::Guest(_, guest) => guest.seniority,
+        }
+    }
 }
 
 /// Who is a member.
@@ -38,6 +97,7 @@ pub(crate) struct Roster {
     /// The join number that is given next. None is ever given twice.
     next_seniority: u64,
     members: BTreeMap<PeerId, Entry>,
+    guests: BTreeMap<PeerId, Guest>,
 }
 
 /// What the leader did.
@@ -45,8 +105,12 @@ pub(crate) struct Roster {
 pub(crate) enum Edit {
     /// A member was admitted, as written.
     Admit(PeerId, Entry),
-    /// A member was dropped: its seniority is lost.
+    /// A member was dropped: its seniority is lost, and its guests are gone.
     Drop(PeerId),
+    /// A guest was admitted, as written.
+    AdmitGuest(PeerId, Guest),
+    /// A guest was dropped.
+    DropGuest(PeerId),
 }
 
 /// A step from one version of the roster to a later one.
@@ -61,7 +125,13 @@ pub(crate) struct Change {
 impl Roster {
     /// The roster of a group that begins: nobody yet.
     pub(crate) fn new(epoch: election::Epoch<PeerId>, led_since: Timestamp) -> Self {
-        Self { version: RosterVersion { epoch, version: 0 }, led_since, next_seniority: 1, members: BTreeMap::new() }
+        Self {
+            version: RosterVersion { epoch, version: 0 },
+            led_since,
+            next_seniority: 1,
+            members: BTreeMap::new(),
+            guests: BTreeMap::new(),
+        }
     }
 
     /// Takes over as the leader of an epoch.
@@ -74,9 +144,19 @@ impl Roster {
 
     /// An entry for a new member, with the next join number.
     pub(crate) fn next_entry(&mut self, name: Name, address: Address, priority: u16, joined_at: Timestamp) -> Entry {
-        let seniority = self.next_seniority;
-        self.next_seniority = self.next_seniority.saturating_add(1);
-        Entry { name, address, priority, seniority, joined_at }
+        let seniority = self.next_number();
+        Entry { name, address, priority, seniority, joined_at, formerly: None }
+    }
+
+    /// A guest that is new, with the next join number.
+    pub(crate) fn next_guest(&mut self, name: Name, host: PeerId, joined_at: Timestamp) -> Guest {
+        Guest { name, host, seniority: self.next_number(), joined_at, formerly: None }
+    }
+
+    fn next_number(&mut self) -> u64 {
+        let number = self.next_seniority;
+        self.next_seniority = number.saturating_add(1);
+        number
     }
 
     /// Makes an edit as the leader. It is told to the others by [`Roster::commit`].
@@ -88,6 +168,14 @@ impl Roster {
             }
             Edit::Drop(peer) => {
                 self.members.remove(peer);
+                self.guests.retain(|_, guest| guest.host != *peer);
+            }
+            Edit::AdmitGuest(id, guest) => {
+                self.next_seniority = self.next_seniority.max(guest.seniority.saturating_add(1));
+                self.guests.insert(*id, guest.clone());
+            }
+            Edit::DropGuest(id) => {
+                self.guests.remove(id);
             }
         }
     }
@@ -135,15 +223,38 @@ impl Roster {
         members
     }
 
+    pub(crate) fn guest(&self, id: PeerId) -> Option<&Guest> {
+        self.guests.get(&id)
+    }
+
+    /// By id.
+    pub(crate) fn guests(&self) -> impl Iterator<Item = (PeerId, &Guest)> {
+        self.guests.iter().map(|(id, guest)| (*id, guest))
+    }
+
+    pub(crate) fn is_full_of_guests(&self) -> bool {
+        self.guests.len() >= MOST_GUESTS
+    }
+
+    /// Members and guests together, in the order of joining.
+    pub(crate) fn everybody(&self) -> Vec<Holder<'_>> {
+        let members = self.members().map(|(id, entry)| Holder::Member(id, entry));
+        let mut all: Vec<_> = members.chain(self.guests().map(|(id, guest)| Holder::Guest(id, guest))).collect();
+        all.sort_by_key(|one| (one.seniority(), one.id()));
+        all
+    }
+
     /// Who has a name, compared without regard to case.
-    pub(crate) fn holder(&self, name: &str) -> Option<(PeerId, &Entry)> {
+    pub(crate) fn holder(&self, name: &str) -> Option<Holder<'_>> {
         let key = Name::key_of(name);
-        self.members().find(|(_, entry)| entry.name.key() == key)
+        let members = self.members().map(|(id, entry)| Holder::Member(id, entry));
+        let mut all = members.chain(self.guests().map(|(id, guest)| Holder::Guest(id, guest)));
+        all.find(|one| one.name().key() == key)
     }
 
     /// The name itself if nobody else has it, otherwise the first `Name-2`, `Name-3`, ... that nobody has.
     pub(crate) fn free_name(&self, name: &Name, of: PeerId) -> Name {
-        let is_free = |name: &Name| self.holder(name.as_str()).is_none_or(|(holder, _)| holder == of);
+        let is_free = |name: &Name| self.holder(name.as_str()).is_none_or(|holder| holder.id() == of);
         let numbered = (2..).map(|number| name.numbered(number));
         std::iter::once(name.clone()).chain(numbered).find(is_free).unwrap_or_else(|| name.clone())
     }
@@ -230,6 +341,24 @@ mod tests {
         let bob: Name = "BOB".parse().unwrap();
         assert_eq!(roster.free_name(&bob, peer(3)).as_str(), "BOB-3");
         assert_eq!(roster.free_name(&bob, peer(1)).as_str(), "BOB");
+    }
+
+    #[test]
+    fn a_guests_name_is_taken_as_a_members_and_it_goes_with_its_host() {
+        let mut leader = roster();
+        let mut follower = leader.clone();
+        assert!(follower.follow(&admit(&mut leader, 1, "alice")));
+        let bob = leader.next_guest("Bob".parse().unwrap(), peer(1), Timestamp::default());
+        assert!(follower.follow(&edit(&mut leader, Edit::AdmitGuest(peer(9), bob))));
+        assert!(follower.follow(&admit(&mut leader, 2, "carol")));
+        assert_eq!(follower, leader);
+        let order: Vec<_> = leader.everybody().into_iter().map(|one| one.name().to_string()).collect();
+        assert_eq!(order, ["alice", "Bob", "carol"]);
+        assert_eq!(leader.holder("BOB").map(Holder::id), Some(peer(9)));
+        assert_eq!(leader.free_name(&"bob".parse().unwrap(), peer(3)).as_str(), "bob-2");
+        assert_eq!(leader.ranks().len(), 2, "a guest has no rank");
+        assert!(follower.follow(&edit(&mut leader, Edit::Drop(peer(1)))));
+        assert!(follower == leader && leader.holder("bob").is_none());
     }
 
     #[test]

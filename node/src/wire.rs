@@ -11,7 +11,7 @@ use transport::{Address, Class, DecodeError, PeerId};
 use crate::api::NameRefusal;
 use crate::calc::ExpressionError;
 use crate::name::Name;
-use crate::roster::{Change, Entry, Roster, RosterVersion};
+use crate::roster::{Change, Entry, Guest, Roster, RosterVersion};
 use crate::timestamp::Timestamp;
 
 /// First byte of a frame that holds a [`Message`].
@@ -53,6 +53,17 @@ pub(crate) enum Message {
     Response(u64, Response),
     /// The confirmed log's, unread here.
     Log(Box<LogMessage<PeerId>>),
+    /// Something said to a user of the receiver's gateway, or by one of the sender's, or both; answered by `PrivateAck` once it is in
+    /// that client's queue.
+    Direct(Direct),
+}
+
+/// A private line of which at least one end uses a gateway.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Direct {
+    pub(crate) author: PeerId,
+    pub(crate) to: PeerId,
+    pub(crate) line: PrivateLine,
 }
 
 /// Who wants to be a member.
@@ -137,17 +148,26 @@ pub(crate) enum Request {
     Calc(String),
     /// What a program's own request of this name gives for these bytes.
     Named { name: String, bytes: Bytes },
+    /// Admit a user of the sender's gateway. `member`: it was one before; then it is not refused but renamed. The same id again is
+    /// the same guest.
+    AdmitGuest { guest: PeerId, name: Name, member: bool },
+    /// A user of the sender's gateway is gone.
+    DropGuest(PeerId),
 }
 
 /// What the leader answers.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) enum Response {
-    /// In the order of joining.
-    Members(RosterVersion, Vec<(PeerId, Entry)>),
+    /// Each in the order of joining; lists put them together by their join numbers.
+    Members(RosterVersion, Vec<(PeerId, Entry)>, Vec<(PeerId, Guest)>),
     /// The value of the expression, or why it has none.
     Value(Result<f64, ExpressionError>),
     /// What the program made of it, or why nothing.
     Done(Result<Bytes, Unserved>),
+    /// Under which name the guest was admitted, or why not.
+    Guest(Result<Name, NameRefusal>),
+    /// The guest is dropped.
+    GuestDropped,
 }
 
 /// Why a leader did not do what a program's own request wanted.
@@ -202,6 +222,7 @@ impl Message {
             Self::Request(..) => "Request",
             Self::Response(..) => "Response",
             Self::Log(message) => message.kind(),
+            Self::Direct(_) => "Direct",
         }
     }
 
@@ -256,7 +277,14 @@ mod tests {
         let mut roster = Roster::new(epoch(), Timestamp::from_millis(6));
         let entry = roster.next_entry("al".parse().unwrap(), "h:9".parse().unwrap(), 3, Timestamp::from_millis(7));
         roster.make(&Edit::Admit(peer(), entry));
+        let mut guest = roster.next_guest("bo-2".parse().unwrap(), peer(), Timestamp::from_millis(8));
+        guest.formerly = Some("bo".parse().unwrap());
+        roster.make(&Edit::AdmitGuest(guest_id(), guest));
         roster
+    }
+
+    fn guest_id() -> PeerId {
+        PeerId::new(Uuid::from_u128(0x0b))
     }
 
     /// Every message, and its bytes as documented in `docs/protocol.md`.
@@ -271,17 +299,25 @@ mod tests {
         let epoch_hex = format!("{}{a}", number(2));
         let version_hex = format!("{epoch_hex}{}", number(0));
         let rank_hex = format!("0003{}{a}", number(4));
-        let entry_hex = format!("{}{}0003{}{}", text("al"), text("h:9"), number(1), number(7));
-        let roster_hex = format!("{version_hex}{}{}{}{a}{entry_hex}", number(6), number(2), number(1));
+        let entry_hex = format!("{}{}0003{}{}00", text("al"), text("h:9"), number(1), number(7));
+        let guest_hex = format!("{}{a}{}{}01{}", text("bo-2"), number(2), number(8), text("bo"));
+        let roster_hex =
+            format!("{version_hex}{}{}{}{a}{entry_hex}{}{b}{guest_hex}", number(6), number(3), number(1), number(1));
         let said_hex = format!("{b}{}", number(5));
         let join = Join { name: "al".parse().unwrap(), address: "h:9".parse().unwrap(), priority: 3, member: true };
         let change = {
             let mut roster = roster();
             let entry = roster.entry(peer()).unwrap().clone();
-            roster.commit(vec![Edit::Admit(peer(), entry), Edit::Drop(peer())])
+            let guest = roster.guest(guest_id()).unwrap().clone();
+            let guests = [Edit::AdmitGuest(guest_id(), guest), Edit::DropGuest(guest_id())];
+            roster.commit([Edit::Admit(peer(), entry), Edit::Drop(peer())].into_iter().chain(guests).collect())
         };
-        let change_hex =
-            format!("{version_hex}{epoch_hex}{}{}{}00000000{a}{entry_hex}00000001{a}", number(1), number(6), number(2));
+        let change_hex = format!(
+            "{version_hex}{epoch_hex}{}{}{}00000000{a}{entry_hex}00000001{a}00000002{b}{guest_hex}00000003{b}",
+            number(1),
+            number(6),
+            number(4)
+        );
         let welcome = Welcome {
             roster: roster(),
             absent: vec![peer()],
@@ -297,7 +333,15 @@ mod tests {
             text: "Hi".into(),
         };
         let line_hex = format!("{said_hex}{}{}{}{}", text("al"), text("bo"), number(8), text("Hi"));
-        let members = Response::Members(roster().version, vec![(peer(), roster().entry(peer()).unwrap().clone())]);
+        let members = Response::Members(
+            roster().version,
+            vec![(peer(), roster().entry(peer()).unwrap().clone())],
+            vec![(guest_id(), roster().guest(guest_id()).unwrap().clone())],
+        );
+        let admit = Request::AdmitGuest { guest: guest_id(), name: "bo".parse().unwrap(), member: true };
+        let (admitted, refused) =
+            (Response::Guest(Ok("bo".parse().unwrap())), Response::Guest(Err(NameRefusal::TooManyGuests)));
+        let direct = Direct { author: guest_id(), to: peer(), line: line.clone() };
         let mut all = vec![
             (Message::Have(None), "0000000000".into()),
             (Message::Have(Some(roster().version)), format!("0000000001{version_hex}")),
@@ -316,7 +360,12 @@ mod tests {
             (Message::Request(1, Request::Members), format!("0000000b{}00000000", number(1))),
             (
                 Message::Response(1, members),
-                format!("0000000c{}00000000{version_hex}{}{a}{entry_hex}", number(1), number(1)),
+                format!(
+                    "0000000c{}00000000{version_hex}{}{a}{entry_hex}{}{b}{guest_hex}",
+                    number(1),
+                    number(1),
+                    number(1)
+                ),
             ),
             (Message::Request(1, Request::Calc("1".into())), format!("0000000b{}00000001{}", number(1), text("1"))),
             (
@@ -335,6 +384,12 @@ mod tests {
                 Message::Response(1, Response::Done(Err(Unserved::Failed("x".into())))),
                 format!("0000000c{}000000020000000100000003{}", number(1), text("x")),
             ),
+            (Message::Request(1, admit), format!("0000000b{}00000003{b}{}01", number(1), text("bo"))),
+            (Message::Request(1, Request::DropGuest(guest_id())), format!("0000000b{}00000004{b}", number(1))),
+            (Message::Response(1, admitted), format!("0000000c{}0000000300000000{}", number(1), text("bo"))),
+            (Message::Response(1, refused), format!("0000000c{}000000030000000100000002", number(1))),
+            (Message::Response(1, Response::GuestDropped), format!("0000000c{}00000004", number(1))),
+            (Message::Direct(direct), format!("0000000e{b}{a}{line_hex}")),
         ];
         all.extend(
             golden_elections(&epoch_hex, &rank_hex, &a)

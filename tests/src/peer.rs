@@ -92,6 +92,17 @@ impl Peer {
         port.unwrap_or_else(|| panic!("{address} ends in no port"))
     }
 
+    /// The port on which it serves clients of its gateway, once it is ready.
+    ///
+    /// # Panics
+    ///
+    /// If it serves none.
+    pub fn gateway(&self) -> u16 {
+        let address = self.ready().text("gateway");
+        let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.unwrap_or_else(|| panic!("{address} ends in no port"))
+    }
+
     /// The group in its eyes.
     pub fn view(&self) -> View {
         self.log().view.clone()

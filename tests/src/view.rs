@@ -22,6 +22,8 @@ pub struct View {
     pub me: Option<String>,
     /// The members' names by their ids.
     pub members: BTreeMap<String, String>,
+    /// The names of those that use a gateway, by their ids. They are members too, but no peers.
+    pub guests: BTreeMap<String, String>,
     /// Who leads, if anybody does.
     pub leader: Option<Seat>,
     /// Whether the peer told of its own joining.
@@ -44,15 +46,15 @@ impl View {
                 self.announced = true;
                 Ok(())
             }
-            "joined" => match self.members.insert(id, name.clone()) {
+            "joined" => match self.kind_of(event).insert(id, name.clone()) {
                 Some(before) => Err(format!("{name} joined who was there as {before}")),
                 None => Ok(()),
             },
-            "left" => match self.members.remove(&id) {
+            "left" => match self.kind_with(&id).remove(&id) {
                 Some(before) if before == name => Ok(()),
                 before => Err(format!("{name} left who was there as {before:?}")),
             },
-            "renamed" => match self.members.insert(id, text(event, "to")) {
+            "renamed" => match self.kind_with(&id).insert(id, text(event, "to")) {
                 Some(before) if before == text(event, "from") => Ok(()),
                 before => Err(format!("{} was renamed who was there as {before:?}", text(event, "from"))),
             },
@@ -65,9 +67,19 @@ impl View {
         }
     }
 
+    /// Peers, or guests: what somebody is by its `via`.
+    fn kind_of(&mut self, member: &Value) -> &mut BTreeMap<String, String> {
+        if member["via"] == "gateway" { &mut self.guests } else { &mut self.members }
+    }
+
+    fn kind_with(&mut self, id: &str) -> &mut BTreeMap<String, String> {
+        if self.guests.contains_key(id) { &mut self.guests } else { &mut self.members }
+    }
+
     fn begin(&mut self, me: String, name: &str, ready: &Value) -> Result<(), String> {
-        let members = ready["members"].as_array().into_iter().flatten();
-        self.members = members.map(|member| (text(member, "id"), text(member, "name"))).collect();
+        for member in ready["members"].as_array().into_iter().flatten() {
+            self.kind_of(member).insert(text(member, "id"), text(member, "name"));
+        }
         let listed = self.members.get(&me).is_some_and(|listed| listed == name);
         self.me = Some(me);
         if listed { Ok(()) } else { Err(format!("`ready` does not list {name} itself")) }
@@ -100,6 +112,16 @@ mod tests {
         view.follow(&json!({"event": "renamed", "id": "3", "from": "carol", "to": "carol-2"})).unwrap();
         view.follow(&json!({"event": "left", "id": "1", "name": "alice"})).unwrap();
         assert_eq!(view.members.values().collect::<Vec<_>>(), ["bob", "carol-2"]);
+    }
+
+    #[test]
+    fn who_uses_a_gateway_is_no_peer() {
+        let mut view = ready();
+        view.follow(&json!({"event": "joined", "id": "4", "name": "dora", "via": "gateway"})).unwrap();
+        view.follow(&json!({"event": "renamed", "id": "4", "from": "dora", "to": "dora-2"})).unwrap();
+        assert_eq!((view.members.len(), view.guests.get("4").map(String::as_str)), (2, Some("dora-2")));
+        view.follow(&json!({"event": "left", "id": "4", "name": "dora-2"})).unwrap();
+        assert!(view.guests.is_empty());
     }
 
     #[test]

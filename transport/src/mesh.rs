@@ -239,7 +239,7 @@ fn dispatch((link, relay): &Way, class: Class, message: &[u8], now: Instant) -> 
 }
 
 /// A listening socket whose port can be taken again right after the process that had it has ended.
-fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;

@@ -58,7 +58,7 @@ pub(super) fn event(event: &Event, me: PeerId) -> Option<Shown> {
 
 /// The answer to `@members`.
 pub(super) fn members(list: &Members, me: PeerId, now: Timestamp) -> String {
-    let heads = ["name", "id", "address", "priority", "leads", "member for", ""].map(String::from);
+    let heads = ["name", "id", "address", "via", "priority", "leads", "member for", ""].map(String::from);
     let row = |member: &Member| {
         let leads = if member.leader { "leads" } else { "" };
         let this = if member.id == me { "(you)" } else { "" };
@@ -66,13 +66,14 @@ pub(super) fn members(list: &Members, me: PeerId, now: Timestamp) -> String {
             member.name.to_string(),
             member.id.to_string(),
             escape(member.address.as_str()).into_owned(),
+            member.via.as_str().into(),
             member.priority.to_string(),
             leads.into(),
             span(between(member.joined_at, now)),
             this.into(),
         ]
     };
-    let rows: Vec<[String; 7]> = [heads].into_iter().chain(list.members.iter().map(row)).collect();
+    let rows: Vec<[String; 8]> = [heads].into_iter().chain(list.members.iter().map(row)).collect();
     table(&rows)
 }
 

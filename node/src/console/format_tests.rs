@@ -94,14 +94,20 @@ fn what_is_lost_is_complained_of() {
 
 #[test]
 fn the_list_of_members_is_a_table() {
-    let members_of = vec![member("Ann", '0', true, 0), member("Bartholomew", '1', false, 60_000)];
+    let eve = Member {
+        address: member("Eve", '1', false, 0).address,
+        via: Via::Gateway,
+        ..member("Eve", '2', false, 60_000)
+    };
+    let members_of = vec![member("Ann", '0', true, 0), member("Bartholomew", '1', false, 60_000), eve];
     let list = Members { epoch: 3, leader: id('0'), members: members_of };
     assert_eq!(
         members(&list, id('1'), at(3_700_000)),
         "\
-name         id                                    address         priority  leads  member for
-Ann          01890a5d-ac96-774b-bcce-b302099a8050  localhost:8000  0         leads  1 h 1 min
-Bartholomew  01890a5d-ac96-774b-bcce-b302099a8051  localhost:8001  0                1 h 0 min   (you)"
+name         id                                    address         via      priority  leads  member for
+Ann          01890a5d-ac96-774b-bcce-b302099a8050  localhost:8000  peer     0         leads  1 h 1 min
+Bartholomew  01890a5d-ac96-774b-bcce-b302099a8051  localhost:8001  peer     0                1 h 0 min   (you)
+Eve          01890a5d-ac96-774b-bcce-b302099a8052  localhost:8001  gateway  0                1 h 0 min"
     );
 }
 

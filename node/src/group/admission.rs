@@ -9,14 +9,14 @@ use super::{Group, Now, Output, Stage, confirming};
 use crate::api::NameRefusal;
 use crate::event::Event;
 use crate::name::Name;
-use crate::roster::{Change, Edit, Roster, RosterVersion};
+use crate::roster::{Change, Edit, Holder, Roster, RosterVersion};
 use crate::wire::{Join, Message, Welcome};
 
 /// What a leader does with a wish to be a member.
 #[derive(Debug)]
 enum Verdict {
-    /// Admit it under this name, and drop this member, whose process is known to be gone.
-    Admit(Name, Option<PeerId>),
+    /// Admit it under this name, and drop whoever had it, whose process is known to be gone.
+    Admit(Name, Option<Edit>),
     Refuse(NameRefusal),
     /// Say nothing: whether the name is free shows soon.
     Wait,
@@ -269,7 +269,7 @@ impl Group {
         let told = self.outputs.len();
         self.replace_roster(roster, absent, now);
         let later = self.outputs.split_off(told);
-        self.outputs.extend(later.into_iter().filter(|output| !matches!(output, Output::Event(Event::Joined { .. }))));
+        self.outputs.extend(later.into_iter().filter(|output| !tells_who_came(output)));
     }
 
     // The leader's decisions.
@@ -291,8 +291,8 @@ impl Group {
         }
         match self.judge(from, &join) {
             Verdict::Admit(name, replaced) => {
-                if let Some(gone) = replaced {
-                    self.edit(Edit::Drop(gone));
+                if let Some(edit) = replaced {
+                    self.edit(edit);
                 }
                 info!(peer = %from, %name, "admitted");
                 self.admit(from, name, join, now);
@@ -309,16 +309,22 @@ impl Group {
 
     fn judge(&self, from: PeerId, join: &Join) -> Verdict {
         let Some(roster) = &self.roster else { return Verdict::Wait };
-        let Some((holder, entry)) = roster.holder(join.name.as_str()) else {
+        let Some(holder) = roster.holder(join.name.as_str()) else {
             return Verdict::Admit(join.name.clone(), None);
         };
-        // Where the holder listened somebody else does: it ended, even if that has not been noticed yet.
-        let restarted = entry.address == join.address || self.presence.is_gone(holder);
         if join.member {
-            Verdict::Admit(roster.free_name(&join.name, from), None)
-        } else if restarted && holder != self.me.id {
-            Verdict::Admit(join.name.clone(), Some(holder))
-        } else if self.presence.is_here(holder) {
+            return Verdict::Admit(roster.free_name(&join.name, from), None);
+        }
+        let (id, entry) = match holder {
+            Holder::Guest(_, guest) if self.presence.is_here(guest.host) => return Verdict::Refuse(NameRefusal::InUse),
+            Holder::Guest(id, _) => return Verdict::Admit(join.name.clone(), Some(Edit::DropGuest(id))),
+            Holder::Member(id, entry) => (id, entry),
+        };
+        // Where the holder listened somebody else does: it ended, even if that has not been noticed yet.
+        let restarted = entry.address == join.address || self.presence.is_gone(id);
+        if restarted && id != self.me.id {
+            Verdict::Admit(join.name.clone(), Some(Edit::Drop(id)))
+        } else if self.presence.is_here(id) {
             Verdict::Refuse(NameRefusal::InUse)
         } else {
             Verdict::Wait
@@ -327,7 +333,8 @@ impl Group {
 
     fn admit(&mut self, peer: PeerId, name: Name, join: Join, now: Now) {
         let Some(roster) = &mut self.roster else { return };
-        let entry = roster.next_entry(name, join.address, join.priority, now.wall);
+        let mut entry = roster.next_entry(name, join.address, join.priority, now.wall);
+        entry.formerly = (entry.name != join.name).then_some(join.name);
         self.edit(Edit::Admit(peer, entry));
     }
 
@@ -346,11 +353,12 @@ impl Group {
             }
             let name = roster.free_name(&entry.name, peer);
             info!(%peer, %name, "taken in");
-            let join =
-                Join { name: name.clone(), address: entry.address.clone(), priority: entry.priority, member: true };
+            let (asked, address) = (entry.name.clone(), entry.address.clone());
+            let join = Join { name: asked, address, priority: entry.priority, member: true };
             self.admit(peer, name, join, now);
             taken = true;
         }
+        taken |= self.take_in_guests(theirs);
         if taken {
             self.handle_roster_changed(&[], now);
         }
@@ -371,7 +379,7 @@ impl Group {
         }
     }
 
-    fn edit(&mut self, edit: Edit) {
+    pub(super) fn edit(&mut self, edit: Edit) {
         if let Edit::Drop(peer) = &edit {
             self.consent.note_dropped(*peer, self.presence.left_reason(*peer));
         }
@@ -401,4 +409,9 @@ impl Group {
             self.outputs.push_back(Output::Send(to, Message::Welcome(welcome).into()));
         }
     }
+}
+
+/// Whether an output tells that somebody is here, or what it was called before.
+fn tells_who_came(output: &Output) -> bool {
+    matches!(output, Output::Event(Event::Joined { .. } | Event::Renamed { .. }))
 }

@@ -9,6 +9,7 @@ use super::{Group, Now, Output};
 use crate::api::{AskError, CalcError, Members, RequestError};
 use crate::calc;
 use crate::event::Member;
+use crate::roster::{Entry, Guest, RosterVersion};
 use crate::text;
 use crate::wire::{Message, Request, Response, Unserved};
 
@@ -95,6 +96,7 @@ impl Group {
     fn give_up(&mut self, id: u64, request: &Request, put_off: bool) {
         let none = RequestError::NoLeader;
         self.outputs.push_back(match request {
+            Request::AdmitGuest { .. } | Request::DropGuest(_) => return self.handle_guest_timeout(id),
             Request::Members => Output::Members(id, Err(none)),
             Request::Calc(_) => Output::Calculated(id, Err(none.into())),
             Request::Named { .. } if put_off => Output::Requested(id, Err(AskError::NoQuorum)),
@@ -134,8 +136,12 @@ impl Group {
 
     /// As the leader: the answer, if it can be given at once.
     fn serve(&mut self, from: PeerId, id: u64, request: &Request, now: Now) -> Option<Response> {
-        if let Request::Members = request {
-            return self.list();
+        match request {
+            Request::Members => return self.list(),
+            // The same guest again is no second run.
+            Request::AdmitGuest { guest, name, member } => return self.answer_admit(from, *guest, name, *member),
+            Request::DropGuest(guest) => return self.answer_drop(from, *guest),
+            Request::Calc(_) | Request::Named { .. } => {}
         }
         match self.answers.known((from, id)) {
             Some(Known::Running) => return None,
@@ -143,7 +149,7 @@ impl Group {
             None => {}
         }
         match request {
-            Request::Members => None,
+            Request::Members | Request::AdmitGuest { .. } | Request::DropGuest(_) => None,
             Request::Calc(expression) => {
                 let response = Response::Value(calc::evaluate(expression));
                 self.answers.give((from, id), response.clone(), now.instant);
@@ -167,7 +173,26 @@ impl Group {
     fn list(&self) -> Option<Response> {
         let roster = self.roster.as_ref()?;
         let here = roster.by_seniority().into_iter().filter(|(peer, _)| self.presence.is_here(*peer));
-        Some(Response::Members(roster.version, here.map(|(peer, entry)| (peer, entry.clone())).collect()))
+        let members = here.map(|(peer, entry)| (peer, entry.clone())).collect();
+        let guests = roster.guests().filter(|(_, guest)| self.presence.is_here(guest.host));
+        let guests = guests.map(|(id, guest)| (id, guest.clone())).collect();
+        Some(Response::Members(roster.version, members, guests))
+    }
+
+    /// The leader's list, in the order of joining.
+    fn listing(&self, version: RosterVersion, entries: &[(PeerId, Entry)], guests: &[(PeerId, Guest)]) -> Members {
+        let leader = version.epoch.leader;
+        let member = |(peer, entry): &(PeerId, Entry)| {
+            (entry.seniority, Member { leader: *peer == leader, ..self.member(*peer, entry) })
+        };
+        let guest = |(id, guest): &(PeerId, Guest)| {
+            let (_, host) = entries.iter().find(|(peer, _)| *peer == guest.host)?;
+            Some((guest.seniority, Self::guest_member(*id, guest, host.address.clone())))
+        };
+        let mut members: Vec<_> = entries.iter().map(member).chain(guests.iter().filter_map(guest)).collect();
+        members.sort_by_key(|(seniority, member)| (*seniority, member.id));
+        let members = members.into_iter().map(|(_, member)| member).collect();
+        Members { epoch: version.epoch.counter, leader, members }
     }
 
     pub(super) fn handle_response(&mut self, id: u64, response: Response, now: Now) {
@@ -175,14 +200,12 @@ impl Group {
             return self.requests.put_off(id, now.instant);
         }
         match (self.requests.handle_answer(id), response) {
-            (Some(Request::Members), Response::Members(version, entries)) => {
-                let leader = version.epoch.leader;
-                let member =
-                    |(peer, entry): &(PeerId, _)| Member { leader: *peer == leader, ..self.member(*peer, entry) };
-                let members = entries.iter().map(member).collect();
-                let answer = Members { epoch: version.epoch.counter, leader, members };
+            (Some(Request::Members), Response::Members(version, entries, guests)) => {
+                let answer = self.listing(version, &entries, &guests);
                 self.outputs.push_back(Output::Members(id, Ok(answer)));
             }
+            (Some(Request::AdmitGuest { .. }), Response::Guest(answer)) => self.handle_guest_answer(id, Some(answer)),
+            (Some(Request::DropGuest(_)), Response::GuestDropped) => self.handle_guest_answer(id, None),
             (Some(Request::Calc(_)), Response::Value(value)) => {
                 self.outputs.push_back(Output::Calculated(id, value.map_err(CalcError::from)));
             }

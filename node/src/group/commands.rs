@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use history::MessageId;
-use transport::PeerId;
 
 use super::{Departing, Group, Now, Output, Stage};
 use crate::api::MsgError;
 use crate::event::{Leader, Member};
-use crate::roster::Roster;
-use crate::wire::PrivateLine;
+use crate::roster::{Holder, Roster};
 
 /// How many answer timeouts a leaving leader waits for its successor: the yield, the claim, and as much again.
 const SUCCESSION: u32 = 2;
@@ -24,18 +22,7 @@ impl Group {
     ///
     /// There is no such member.
     pub fn msg(&mut self, to: &str, text: String, now: Now) -> Result<MessageId, MsgError> {
-        let (peer, name) = self.find(to).ok_or_else(|| MsgError::UnknownMember(to.to_owned()))?;
-        let id = self.privates.next_id();
-        let line = PrivateLine { id, from: self.name.clone(), to: name, sent_at: now.wall, text };
-        if peer == self.me.id {
-            self.tell_private(peer, line);
-            self.outputs.push_back(Output::Delivered(id, true));
-        } else if self.privates.add(peer, line, now.instant) {
-            self.send_privates(now);
-        } else {
-            self.outputs.push_back(Output::Delivered(id, false));
-        }
-        Ok(id)
+        self.msg_from(self.me.id, self.name.clone(), to, text, now)
     }
 
     /// Leaves: a leader hands over first. [`Output::Depart`] follows.
@@ -63,8 +50,18 @@ impl Group {
 
     /// The members that are here, the oldest first.
     pub fn members(&self) -> Vec<Member> {
-        let roster = self.roster.iter().flat_map(Roster::by_seniority);
-        roster.filter(|(peer, _)| self.presence.is_here(*peer)).map(|(peer, entry)| self.member(peer, entry)).collect()
+        let everybody = self.roster.iter().flat_map(Roster::everybody);
+        everybody.filter(|one| self.presence.is_here(one.host())).filter_map(|one| self.listed(one)).collect()
+    }
+
+    fn listed(&self, one: Holder<'_>) -> Option<Member> {
+        match one {
+            Holder::Member(id, entry) => Some(self.member(id, entry)),
+            Holder::Guest(id, guest) => {
+                let host = self.roster.as_ref()?.entry(guest.host)?;
+                Some(Self::guest_member(id, guest, host.address.clone()))
+            }
+        }
     }
 
     pub(super) fn pursue_departure(&mut self, now: Now) {
@@ -92,11 +89,5 @@ impl Group {
         self.publish_edits();
         self.stage = Stage::Gone;
         self.outputs.push_back(Output::Depart);
-    }
-
-    /// The member of a name, if it is here.
-    fn find(&self, name: &str) -> Option<(PeerId, crate::name::Name)> {
-        let (peer, entry) = self.roster.as_ref()?.holder(name)?;
-        self.presence.is_here(peer).then(|| (peer, entry.name.clone()))
     }
 }

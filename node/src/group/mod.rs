@@ -26,6 +26,7 @@ mod commands;
 mod confirmed;
 mod confirming;
 mod consent;
+mod guests;
 mod joining;
 mod lookup;
 mod outgoing;
@@ -56,6 +57,7 @@ use self::answers::Answers;
 pub use self::asking::{Done, Task};
 use self::confirmed::Confirmed;
 use self::consent::Consent;
+use self::guests::Guests;
 use self::joining::Joining;
 pub use self::lookup::HistoryQuery;
 pub(crate) use self::lookup::own_entry;
@@ -64,8 +66,8 @@ use self::private::{Privates, Shown};
 use self::requests::Requests;
 pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};
-use crate::api::{AskError, CalcError, Members, NameRefusal, ProposeError, RequestError, VoteError};
-use crate::event::{Event, Leader, Member};
+use crate::api::{AskError, CalcError, GuestRefusal, Members, NameRefusal, ProposeError, RequestError, VoteError};
+use crate::event::{Event, Leader, Member, Private};
 use crate::name::Name;
 use crate::presence::Presence;
 use crate::proposals::ProposalState;
@@ -142,6 +144,10 @@ pub enum Output {
     Forget(MessageId),
     /// The answer to a request for the members.
     Members(u64, Result<Members, RequestError>),
+    /// What became of the wish of a gateway's user to be a member.
+    Guest(PeerId, Result<Name, GuestRefusal>),
+    /// Something was said to a user of this peer's gateway alone: [`Group::handle_handed`] is to be told what became of it.
+    Direct(Direct),
     /// Nothing more is to be waited for: say goodbye.
     Depart,
     /// The answer to a request for the value of an expression.
@@ -154,6 +160,17 @@ pub enum Output {
     Proposed(u64, Result<MessageId, ProposeError>),
     /// What became of a vote: how the proposal stands, once it is confirmed.
     Voted(u64, Result<ProposalState, VoteError>),
+}
+
+/// A private line for a user of this peer's gateway.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Direct {
+    /// Which user.
+    pub guest: PeerId,
+    /// What was said.
+    pub private: Private,
+    /// Which peer waits to be told that it was delivered.
+    pub sender: PeerId,
 }
 
 /// Whether this peer is a member.
@@ -208,6 +225,7 @@ pub struct Group {
     requests: Requests,
     answers: Answers,
     consent: Consent,
+    guests: Guests,
     compare_at: Instant,
     /// When a member that its leader's roster lacks asks to be admitted again.
     rejoin_at: Option<Instant>,
@@ -251,6 +269,7 @@ impl Group {
             requests: Requests::default(),
             answers: Answers::default(),
             consent: Consent::new(fold),
+            guests: Guests::default(),
             compare_at: now.instant + COMPARE,
             rejoin_at: None,
             random: SmallRng::seed_from_u64(seed),
@@ -336,6 +355,7 @@ impl Group {
 
     /// Frames from a reachable peer.
     pub fn handle_frames(&mut self, from: PeerId, frames: Vec<Bytes>, now: Now) {
+        self.now = now;
         for frame in frames {
             match wire::read_frame(frame) {
                 Ok(Incoming::Cast(bytes)) => self.handle_cast(from, bytes),
@@ -404,6 +424,7 @@ impl Group {
             self.requests.poll_timeout(),
             self.confirmed.poll_timeout(),
             self.consent.poll_timeout(self.leads()),
+            self.guests.poll_timeout(),
         ];
         parts.into_iter().flatten().min()
     }
@@ -513,6 +534,7 @@ impl Group {
                 }
             }
             Message::Private(line) => self.handle_private(from, line, now),
+            Message::Direct(direct) => self.handle_direct(from, direct),
             Message::PrivateAck(id) => {
                 if self.privates.handle_ack(from, id) {
                     self.outputs.push_back(Output::Delivered(id, true));
@@ -532,6 +554,7 @@ impl Group {
         self.tell_proposals(changed, false);
         self.pursue_proposals(now);
         self.drain(now);
+        self.pursue_guests(now);
         self.ask_leader(now);
         self.pursue_departure(now);
     }

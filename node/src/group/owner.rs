@@ -22,11 +22,18 @@ impl Group {
                     let Some(entry) = self.roster.as_ref().and_then(|roster| roster.entry(id)) else { continue };
                     Event::Joined { id, name: entry.name.clone(), address: entry.address.clone(), via: Via::Peer }
                 }
+                Seen::Met(id, from) => {
+                    let Some(entry) = self.roster.as_ref().and_then(|roster| roster.entry(id)) else { continue };
+                    let (to, address) = (entry.name.clone(), entry.address.clone());
+                    self.tell(Event::Joined { id, name: from.clone(), address, via: Via::Peer });
+                    Event::Renamed { id, from, to }
+                }
                 Seen::Left(id, name, reason, detail) => Event::Left { id, name, reason, detail },
                 Seen::Renamed(id, from, to) => Event::Renamed { id, from, to },
             };
             self.tell(event);
         }
+        self.follow_guests();
     }
 
     pub(super) fn member(&self, id: PeerId, entry: &Entry) -> Member {

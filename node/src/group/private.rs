@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use history::{MessageId, Session};
 use transport::PeerId;
 
-use crate::wire::PrivateLine;
+use crate::wire::Message;
 
 /// How long an acknowledgement is waited for.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -29,7 +29,7 @@ const KNOWN_MOST: usize = 16_384;
 #[derive(Clone, Debug)]
 struct Pending {
     to: PeerId,
-    line: PrivateLine,
+    message: Message,
     send_at: Instant,
     deadline: Instant,
 }
@@ -55,11 +55,11 @@ impl Privates {
     }
 
     /// Takes a message to a member; `false` if too many are on their way.
-    pub(super) fn add(&mut self, to: PeerId, line: PrivateLine, now: Instant) -> bool {
+    pub(super) fn add(&mut self, to: PeerId, id: MessageId, message: Message, now: Instant) -> bool {
         if self.pending.len() >= MOST {
             return false;
         }
-        self.pending.insert(line.id, Pending { to, line, send_at: now, deadline: now + LIMIT });
+        self.pending.insert(id, Pending { to, message, send_at: now, deadline: now + LIMIT });
         true
     }
 
@@ -69,11 +69,11 @@ impl Privates {
     }
 
     /// What is to be sent now, whether its recipient can be reached or not: then it waits for the next time.
-    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(PeerId, PrivateLine)> {
+    pub(super) fn take_due(&mut self, now: Instant) -> Vec<(PeerId, Message)> {
         let due = self.pending.values_mut().filter(|pending| pending.send_at <= now);
         due.map(|pending| {
             pending.send_at = now + AGAIN;
-            (pending.to, pending.line.clone())
+            (pending.to, pending.message.clone())
         })
         .collect()
     }
@@ -135,6 +135,10 @@ impl Shown {
         is_new
     }
 
+    pub(super) fn has(&self, id: MessageId) -> bool {
+        self.ids.contains(&id)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.order.len()
     }
@@ -146,6 +150,7 @@ mod tests {
 
     use super::super::tests::clock;
     use super::*;
+    use crate::wire::PrivateLine;
 
     fn id(number: u64) -> MessageId {
         MessageId { session: Session::new(Uuid::nil()), number }
@@ -162,7 +167,7 @@ mod tests {
         let name: crate::Name = "bob".parse().unwrap();
         let sent_at = crate::Timestamp::default();
         let line = PrivateLine { id: privates.next_id(), from: name.clone(), to: name, sent_at, text: "psst".into() };
-        assert!(privates.add(bob, line.clone(), now));
+        assert!(privates.add(bob, line.id, Message::Private(line.clone()), now));
         let due = |privates: &mut Privates, at| privates.take_due(at).len();
         assert_eq!((due(&mut privates, now), due(&mut privates, now)), (1, 0));
         assert_eq!(privates.poll_timeout(), Some(now + AGAIN));

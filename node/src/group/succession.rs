@@ -69,7 +69,8 @@ impl Group {
         let founding = matches!(self.stage, Stage::Joining(_));
         let Some(roster) = &mut self.roster else { return };
         let name = roster.free_name(&self.name, self.me.id);
-        let entry = roster.next_entry(name, self.me.address.clone(), self.me.priority, now.wall);
+        let mut entry = roster.next_entry(name, self.me.address.clone(), self.me.priority, now.wall);
+        entry.formerly = (entry.name != self.name).then(|| self.name.clone());
         let edit = Edit::Admit(self.me.id, entry);
         roster.make(&edit);
         self.edits.push(edit);
@@ -124,7 +125,7 @@ impl Group {
 
     /// Why a member leads and not another, as a clause.
     fn merit(&self, leader: PeerId) -> String {
-        let members = self.members();
+        let members: Vec<_> = self.members().into_iter().filter(|member| member.via == Via::Peer).collect();
         let Some(chosen) = members.iter().find(|member| member.id == leader) else {
             return "it claimed the lead".into();
         };

@@ -5,11 +5,12 @@ use history::{MessageId, To, Transmit};
 use tracing::info;
 use transport::PeerId;
 
-use super::{Group, Now, Output};
-use crate::api::BacklogFull;
+use super::{Direct, Group, Now, Output};
+use crate::api::{BacklogFull, GuestError, MsgError};
 use crate::event::{self, Event};
+use crate::name::Name;
 use crate::text;
-use crate::wire::{Body, Line, Message, PrivateLine};
+use crate::wire::{self, Body, Line, Message, PrivateLine};
 
 impl Group {
     /// Says a text, which was checked, to everyone. [`Event::Confirmed`] follows when it has its place.
@@ -20,6 +21,34 @@ impl Group {
     pub fn say(&mut self, text: String, now: Now) -> Result<MessageId, BacklogFull> {
         let line = Line { from: self.me.id, name: self.name.clone(), sent_at: now.wall, text };
         self.put(&Body::Line(line), now)
+    }
+
+    /// Says a text, which was checked, to everyone in the name of a user of this peer's gateway.
+    ///
+    /// # Errors
+    ///
+    /// It is no member, or too much of what was said here is not confirmed yet.
+    pub fn say_as(&mut self, guest: PeerId, text: String, now: Now) -> Result<MessageId, GuestError<BacklogFull>> {
+        let name = self.guest_name(guest).cloned().ok_or(GuestError::NoMember)?;
+        let line = Line { from: guest, name, sent_at: now.wall, text };
+        Ok(self.put(&Body::Line(line), now)?)
+    }
+
+    /// Says a text, which was checked, to one member in the name of a user of this peer's gateway. The outcome follows as
+    /// [`Output::Delivered`].
+    ///
+    /// # Errors
+    ///
+    /// It is no member, or there is none of that name.
+    pub fn msg_as(
+        &mut self,
+        guest: PeerId,
+        to: &str,
+        text: String,
+        now: Now,
+    ) -> Result<MessageId, GuestError<MsgError>> {
+        let name = self.guest_name(guest).cloned().ok_or(GuestError::NoMember)?;
+        Ok(self.msg_from(guest, name, to, text, now)?)
     }
 
     /// Puts a program's own entry into the history: [`Event::Entry`] follows everywhere when it has its place. Nobody is
@@ -76,6 +105,76 @@ impl Group {
         self.tell(Event::Cast { from, bytes });
     }
 
+    /// Says something to one member, in the name of this one or of a user of its gateway.
+    pub(super) fn msg_from(
+        &mut self,
+        author: PeerId,
+        from: Name,
+        to: &str,
+        text: String,
+        now: Now,
+    ) -> Result<MessageId, MsgError> {
+        let holder = self.roster.as_ref().and_then(|roster| roster.holder(to));
+        let holder = holder.filter(|holder| self.presence.is_here(holder.host()));
+        let holder = holder.ok_or_else(|| MsgError::UnknownMember(to.to_owned()))?;
+        let (to, name, host) = (holder.id(), holder.name().clone(), holder.host());
+        let id = self.privates.next_id();
+        let line = PrivateLine { id, from, to: name, sent_at: now.wall, text };
+        if host == self.me.id {
+            self.hand_over(wire::Direct { author, to, line }, host);
+            return Ok(id);
+        }
+        let is_among_peers = author == self.me.id && to == host;
+        let message = match is_among_peers {
+            true => Message::Private(line),
+            false => Message::Direct(wire::Direct { author, to, line }),
+        };
+        if self.privates.add(host, id, message, now.instant) {
+            self.send_privates(now);
+        } else {
+            self.outputs.push_back(Output::Delivered(id, false));
+        }
+        Ok(id)
+    }
+
+    /// A private line for this peer, or for a user of its gateway.
+    pub(super) fn handle_direct(&mut self, from: PeerId, direct: wire::Direct) {
+        if !self.is_member() || text::check(&direct.line.text).is_err() {
+            return;
+        }
+        if self.shown.has(direct.line.id) {
+            self.send(from, Message::PrivateAck(direct.line.id));
+        } else {
+            self.hand_over(direct, from);
+        }
+    }
+
+    fn hand_over(&mut self, direct: wire::Direct, sender: PeerId) {
+        let wire::Direct { author, to, line } = direct;
+        let id = line.id;
+        if to == self.me.id {
+            self.tell_private(author, line);
+            self.handle_handed(sender, id, true);
+        } else if self.guests.has(to) {
+            let private = private_of(author, line);
+            self.outputs.push_back(Output::Direct(Direct { guest: to, private, sender }));
+        } else {
+            self.handle_handed(sender, id, false);
+        }
+    }
+
+    /// What became of a private line for a user of this peer's gateway: whether it is in that client's queue.
+    pub fn handle_handed(&mut self, sender: PeerId, id: MessageId, taken: bool) {
+        if taken {
+            self.shown.handle_arrival(id, self.now.instant);
+        }
+        if sender == self.me.id {
+            self.outputs.push_back(Output::Delivered(id, taken));
+        } else if taken {
+            self.send(sender, Message::PrivateAck(id));
+        }
+    }
+
     /// Something was said to this peer alone.
     pub(super) fn handle_private(&mut self, from: PeerId, line: PrivateLine, now: Now) {
         if !self.is_member() || text::check(&line.text).is_err() {
@@ -88,16 +187,20 @@ impl Group {
     }
 
     pub(super) fn tell_private(&mut self, from_id: PeerId, line: PrivateLine) {
-        let PrivateLine { id, from, to, sent_at, text } = line;
-        self.tell(Event::Private(event::Private { id, from, from_id, to, text, sent_at }));
+        self.tell(Event::Private(private_of(from_id, line)));
     }
 
     /// Sends the private messages that are due.
     pub(super) fn send_privates(&mut self, now: Now) {
-        for (to, line) in self.privates.take_due(now.instant) {
+        for (to, message) in self.privates.take_due(now.instant) {
             if self.reachable.contains_key(&to) {
-                self.send(to, Message::Private(line));
+                self.send(to, message);
             }
         }
     }
+}
+
+fn private_of(from_id: PeerId, line: PrivateLine) -> event::Private {
+    let PrivateLine { id, from, to, sent_at, text } = line;
+    event::Private { id, from, from_id, to, text, sent_at }
 }

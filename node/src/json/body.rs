@@ -59,6 +59,7 @@ pub(crate) fn ready(node: &Node) -> String {
             name: Shown(&name),
             address: Shown(node.address()),
             group: node.group(),
+            gateway: node.gateway().map(|address| address.to_string()),
             version: env!("CARGO_PKG_VERSION"),
             members: node.admitted_with().iter().map(MemberBody::new).collect(),
         },
@@ -213,6 +214,8 @@ struct Ready<'a> {
     name: Shown<'a>,
     address: Shown<'a>,
     group: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<String>,
     version: &'a str,
     members: Vec<MemberBody<'a>>,
 }

@@ -63,6 +63,12 @@ fn who_comes_goes_and_is_renamed() {
         "joined",
         json!({ "id": ID, "name": "bob", "address": "localhost:8000", "via": "peer" }),
     );
+    let address = "localhost:8000".parse().unwrap();
+    is(
+        &Event::Joined { id: id(), name: bob.clone(), address, via: Via::Gateway },
+        "joined",
+        json!({ "id": ID, "name": "bob", "address": "localhost:8000", "via": "gateway" }),
+    );
     for (reason, word) in [(LeftReason::Left, "left"), (LeftReason::Failed, "failed")] {
         let left = Event::Left { id: id(), name: bob.clone(), reason, detail: "it reset the link".into() };
         is(&left, "left", json!({ "id": ID, "name": "bob", "reason": word, "detail": "it reset the link" }));

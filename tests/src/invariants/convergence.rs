@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use election::{Epoch, Rank};
 use history::{Config, Entry, Index, Regime, RunningHash};
+use node::Via;
 use node::group::Group;
 use transport::PeerId;
 
@@ -33,6 +34,10 @@ pub struct Stand {
     pub partners: Vec<PeerId>,
     /// Who is here, as it lists them.
     pub here: BTreeMap<PeerId, String>,
+    /// Those of them that use a gateway.
+    pub guests: BTreeSet<PeerId>,
+    /// Those that use its own.
+    pub own_guests: BTreeSet<PeerId>,
     /// To whom it has a link.
     pub links: BTreeSet<PeerId>,
     /// What is confirmed there.
@@ -59,7 +64,9 @@ impl Stand {
     pub fn of(run: u32, group: &Group, links: BTreeSet<PeerId>) -> Self {
         let id = group.me().id;
         let own = group.roster().find(|listed| listed.rank.peer == id);
-        let here = group.members().into_iter().map(|member| (member.id, member.name.to_string())).collect();
+        let members = group.members();
+        let here = members.iter().map(|member| (member.id, member.name.to_string())).collect();
+        let guests = members.iter().filter(|member| member.via == Via::Gateway).map(|member| member.id).collect();
         Self {
             run,
             id,
@@ -71,6 +78,8 @@ impl Stand {
             listed: group.roster().count(),
             partners: group.partners(),
             here,
+            guests,
+            own_guests: group.own_guests().collect(),
             links,
             log: Confirmed::of(group),
         }
@@ -114,6 +123,7 @@ fn has_quorum(group: &Group) -> bool {
 pub fn check(stands: &[Stand]) -> Verdict {
     let living: BTreeSet<PeerId> = stands.iter().map(|stand| stand.id).collect();
     let highest = stands.iter().filter_map(|stand| stand.rank).max().map(|rank| rank.peer);
+    let guests: BTreeSet<PeerId> = stands.iter().flat_map(|stand| &stand.own_guests).copied().collect();
     let Some(first) = stands.first() else { return Ok(()) };
     let has_quorum = stands.iter().all(|stand| stand.log.has_quorum);
     // Who has accepted the beginning of a greater regime, and cannot know whether the others of it decided that, stays with it.
@@ -121,7 +131,8 @@ pub fn check(stands: &[Stand]) -> Verdict {
     for stand in stands {
         let id = stand.id;
         let all_but_me = || living.iter().filter(|peer| **peer != id);
-        let here = stand.here.keys().eq(&living);
+        let here = stand.here.keys().filter(|one| !stand.guests.contains(one)).eq(&living);
+        let names: BTreeSet<_> = stand.here.values().map(|name| name.to_lowercase()).collect();
         for (holds, what) in [
             (stand.is_member, "is no member"),
             (stand.leader.map(|leader| leader.0) == highest, "is not led by the highest rank"),
@@ -131,6 +142,8 @@ pub fn check(stands: &[Stand]) -> Verdict {
             (stand.partners.iter().eq(all_but_me()), "has others for partners than those that live"),
             (stand.links.iter().eq(all_but_me()), "has no link to everybody"),
             (here, "lists others than those that live"),
+            (stand.guests == guests, "lists others than those that use the gateways"),
+            (names.len() == stand.here.len(), "lists two of one name"),
             (stand.names.1.as_ref() == Some(&stand.names.0), "is called otherwise than it believes"),
             (waits_for_a_person || stand.log.is_of_one_log(&first.log), "has another log"),
             (!has_quorum || stand.log.waiting == 0, "has lines that wait, where a quorum could confirm them"),
@@ -151,7 +164,9 @@ mod tests {
     #[test]
     fn whatever_a_group_at_rest_may_lack_is_seen() {
         check(&stands(3)).unwrap();
-        let breaks: [fn(&mut Stand); 13] = [
+        let breaks: [fn(&mut Stand); 15] = [
+            |stand| stand.own_guests.extend([peer(9)]),
+            |stand| stand.here.extend([(peer(3), "P1".to_owned())]),
             |stand| stand.is_member = false,
             |stand| stand.leader = Some((peer(2), 1)),
             |stand| stand.leader = None,

@@ -1,5 +1,7 @@
 //! What forged stories are made of, to break each rule with.
 
+use std::collections::BTreeSet;
+
 use std::time::Instant;
 
 use election::{Epoch, Rank};
@@ -54,6 +56,8 @@ pub(super) fn stands(count: u128) -> Vec<Stand> {
         listed: all().count(),
         partners: all().filter(|other| *other != peer(n)).collect(),
         here: (1..=count).map(|n| (peer(n), name(n))).collect(),
+        guests: BTreeSet::new(),
+        own_guests: BTreeSet::new(),
         links: all().filter(|other| *other != peer(n)).collect(),
         log: Confirmed { regime: Some(regime(1)), decided: 9, hash: hash(1), has_quorum: true, waiting: 0 },
     };

@@ -184,6 +184,7 @@ impl Invariants {
                 self.coverage.note(event);
                 self.owners.hear(run, event)
             }
+            Output::Direct(direct) => self.privates.note_shown(direct.private.id),
             Output::Admitted(members) => self.owners.admitted(run, members),
             Output::Delivered(id, delivered) => self.privates.note_outcome(*id, *delivered),
             Output::Members(id, answer) => self.requests.note_answer(*id, answer.is_ok()),

@@ -37,6 +37,10 @@ pub enum Act {
     Msg(Whom, Place),
     /// Its owner asks for the members.
     Ask(Whom),
+    /// Somebody wants to use its gateway, under one of a few names.
+    AdmitGuest(Whom, u8),
+    /// One of those that use its gateway is gone.
+    DropGuest(Whom),
     /// Its disk does nothing for so long.
     HangDisk(Whom, Duration),
     /// Its owner says that whichever voters are missing are dead.
@@ -121,6 +125,8 @@ impl World {
             | Act::JumpClock(whom, _)
             | Act::Say(whom, _)
             | Act::Msg(whom, _)
+            | Act::AdmitGuest(whom, _)
+            | Act::DropGuest(whom)
             | Act::HangDisk(whom, _)
             | Act::Takeover(whom)
             | Act::Calc(whom)
@@ -151,6 +157,8 @@ impl World {
             Act::Request(_) => self.request(place),
             Act::Propose(_) => self.propose(place),
             Act::Vote(_, number) => self.vote(place, *number),
+            Act::AdmitGuest(_, name) => self.admit_guest(place, *name),
+            Act::DropGuest(_) => self.drop_guest(place),
             Act::HangDisk(_, time) => self.hang_disk(place, *time),
             Act::Takeover(_) => drop(self.takeover(place)),
             _ => {}

@@ -2,6 +2,8 @@
 
 use node::MessageId;
 use node::group::Group;
+use transport::PeerId;
+use uuid::Uuid;
 
 use super::Place;
 use super::world::World;
@@ -63,6 +65,31 @@ impl World {
         self.invariants.requests.note_asked(id, run, self.clock.now);
         self.command(place, |group, now| group.request_members(id, now));
         self.carry_out(place);
+    }
+
+    /// Somebody wants to use a gateway. Some of the names are peers' as well.
+    pub fn admit_guest(&mut self, place: Place, name: u8) {
+        if self.speaker(place).is_none() {
+            return;
+        }
+        self.next_request += 1;
+        // Its first bits tell it from every peer.
+        let id = PeerId::new(Uuid::from_u128(u128::from(self.next_request) | 0xcafe << 112));
+        let name = if name < 2 { format!("p{name}") } else { format!("guest{name}") };
+        let name = name.parse().expect("a short word");
+        self.act(format_args!("{name} comes to the gateway of {place}"));
+        self.command(place, |group, now| group.admit_guest(id, name, now));
+        self.carry_out(place);
+    }
+
+    /// Somebody who uses a gateway is gone.
+    pub fn drop_guest(&mut self, place: Place) {
+        let guest = self.speaker(place).and_then(|_| self.mind(place)?.own_guests().next());
+        if let Some(guest) = guest {
+            self.act(format_args!("somebody leaves the gateway of {place}"));
+            self.command(place, |group, now| group.drop_guest(guest, now));
+            self.carry_out(place);
+        }
     }
 
     pub(super) fn speaker(&self, place: Place) -> Option<u32> {

@@ -49,6 +49,7 @@ impl Plan {
                 dice.add(0..20, talk);
             }
         }
+        dice.guests(seed);
         // One place is for a newcomer, when all is over.
         let disks = [0.0, 0.5, 1.0][dice.random.random_range(0..3)];
         Self { places: peers + 1, disks, steps: dice.steps }
@@ -107,6 +108,21 @@ impl Dice {
         }
         let priority = if self.chance(0.7) { 0 } else { self.random.random_range(0..3) };
         Act::Start(Start { place, via, priority, name: None })
+    }
+
+    /// Users of gateways come and go among all the rest, in one group of two. They have dice of their own.
+    fn guests(&mut self, seed: u64) {
+        let mut random = SmallRng::seed_from_u64(seed ^ 0x6e57);
+        if random.random_bool(0.5) {
+            return;
+        }
+        for _ in 0..random.random_range(1..15) {
+            let at = random.random_range(0..=self.steps.len());
+            let whom = Whom::Any(random.random_range(0..self.peers));
+            let comes = random.random_bool(0.7);
+            let act = if comes { Act::AdmitGuest(whom, random.random_range(0..6)) } else { Act::DropGuest(whom) };
+            self.steps.insert(at, (Duration::from_millis(random.random_range(0..20)), act));
+        }
     }
 
     fn anybody(&mut self) -> Whom {

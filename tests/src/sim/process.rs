@@ -202,10 +202,15 @@ impl World {
             _ => {}
         }
         let Some(run) = self.peer(place).map(|peer| peer.run) else { return };
+        let direct = if let Output::Direct(direct) = &output { Some(direct.clone()) } else { None };
         let ends = matches!(output, Output::Depart | Output::Refused(_) | Output::NotJoined(_));
         let fits = self.invariants.hear(run, &output, self.clock.now);
         self.note(Entry::Told(place, Box::new(output)));
         self.must(place, fits);
+        if let Some(direct) = direct {
+            // A client's queue takes it.
+            self.command(place, |group, _| group.handle_handed(direct.sender, direct.private.id, true));
+        }
         if ends {
             self.finish(place);
         }

@@ -2,6 +2,7 @@
 
 mod cases;
 pub(super) mod clock;
+mod guests;
 mod races;
 mod together;
 

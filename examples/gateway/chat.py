@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""A chat client for the gateway of a mesh: Python's standard library, and docs/gateway.md.
+
+    chat.py NAME HOST:PORT [HOST:PORT ...]
+
+What is typed is said to everyone. /list shows who is there, /msg NAME TEXT speaks to one alone, /quit leaves. When the peer that it is
+connected to dies it goes on through the next address, under the same name if that is still free, and otherwise under another.
+"""
+
+import os
+import selectors
+import socket
+import struct
+import sys
+import time
+
+JOIN, LEAVE, MESSAGE, LIST, DIRECT, ERROR = range(6)
+
+CONNECT_TIMEOUT = 3  # seconds for one address
+ROUNDS = 40  # how often all addresses are tried before it gives up
+PAUSE = 0.25  # seconds between two rounds
+SAME_NAME = 3  # how often the same name is asked for again after a peer died: the others may not have noticed yet
+LONGEST = 65535
+
+
+def main():
+    if len(sys.argv) < 3 or sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__.strip())
+    try:
+        sys.exit(Chat(sys.argv[1], [address(text) for text in sys.argv[2:]]).run())
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def address(text):
+    """`host:port` as a pair."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        sys.exit(f"chat.py: `{text}` is no address: write HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def frame(kind, text=""):
+    """A frame: a type, a length of two bytes in network order, and so many bytes."""
+    payload = text.encode()[:LONGEST]
+    return struct.pack(">BH", kind, len(payload)) + payload
+
+
+class Frames:
+    """Takes a stream of bytes apart, wherever it was cut."""
+
+    def __init__(self):
+        self.buffer = b""
+
+    def feed(self, data):
+        self.buffer += data
+        while len(self.buffer) >= 3:
+            kind, length = struct.unpack(">BH", self.buffer[:3])
+            if len(self.buffer) < 3 + length:
+                return
+            payload, self.buffer = self.buffer[3 : 3 + length], self.buffer[3 + length :]
+            yield kind, payload
+
+
+class Chat:
+    def __init__(self, name, addresses):
+        self.wanted = self.name = name
+        self.addresses = addresses
+        self.next = 0  # which address is tried next
+        self.socket = None
+        self.frames = Frames()
+        self.joined = False
+        self.was_member = False
+        self.tries = 0
+        self.typed = b""
+        self.pending = []  # lines that were typed before it was a member
+        self.prompts = sys.stdin.isatty()
+
+    def run(self):
+        self.connect()
+        with selectors.DefaultSelector() as events:
+            self.events = events
+            events.register(sys.stdin, selectors.EVENT_READ)
+            events.register(self.socket, selectors.EVENT_READ)
+            while True:
+                for key, _ in events.select():
+                    if key.fileobj is self.socket:
+                        self.hear()
+                    elif key.fileobj is sys.stdin and not self.read_keyboard():
+                        return 0
+
+    # The connection.
+
+    def connect(self):
+        for attempt in range(ROUNDS):
+            if attempt:
+                time.sleep(PAUSE)
+            for _ in self.addresses:
+                host, port = self.addresses[self.next]
+                self.next = (self.next + 1) % len(self.addresses)
+                try:
+                    self.socket = socket.create_connection((host, port), CONNECT_TIMEOUT)
+                    self.socket.settimeout(None)
+                    self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self.socket.sendall(frame(JOIN, self.name))
+                except OSError:
+                    continue
+                self.frames = Frames()
+                self.show(f"**connected to {host}:{port}**")
+                return
+        sys.exit("chat.py: nobody answers at any of these addresses")
+
+    def reconnect(self):
+        self.events.unregister(self.socket)
+        self.socket.close()
+        self.show("**the connection is lost: trying the next**")
+        self.joined, self.tries = False, 0
+        self.connect()
+        self.events.register(self.socket, selectors.EVENT_READ)
+
+    def send(self, kind, text=""):
+        try:
+            self.socket.sendall(frame(kind, text))
+        except OSError:
+            pass  # it is read next, and its end is seen there
+
+    # What comes in.
+
+    def hear(self):
+        try:
+            data = self.socket.recv(65536)
+        except OSError:
+            data = b""
+        if not data:
+            self.reconnect()
+            return
+        for kind, payload in self.frames.feed(data):
+            self.act(kind, payload)
+
+    def act(self, kind, payload):
+        text = payload.decode(errors="replace")
+        if kind == JOIN:
+            self.admitted() if payload == b"\0" else self.refused()
+        elif kind == LIST:
+            self.show("members: " + ", ".join(text.split("\n")))
+        elif kind == ERROR:
+            self.show(f"! {text}")
+        else:
+            self.show(text)
+        if kind == MESSAGE and text.startswith("**You are now called ") and text.endswith("**"):
+            self.name = text[len("**You are now called ") : -2]
+
+    def admitted(self):
+        self.joined = self.was_member = True
+        self.tries = 0
+        self.show(f"**you are {self.name}**")
+        pending, self.pending = self.pending, []
+        for line in pending:
+            self.say(line)
+
+    def refused(self):
+        self.tries += 1
+        if self.was_member and self.tries <= SAME_NAME:
+            time.sleep(PAUSE)
+        else:
+            taken, number = self.name, self.tries + 1 - (SAME_NAME if self.was_member else 0)
+            self.name = f"{self.wanted[:28]}-{number}"
+            self.show(f"**{taken} is refused: trying {self.name}**")
+        self.send(JOIN, self.name)
+
+    # What is typed.
+
+    def read_keyboard(self):
+        data = os.read(sys.stdin.fileno(), 65536)
+        if not data:
+            self.send(LEAVE)
+            return False
+        *lines, self.typed = (self.typed + data).split(b"\n")
+        return all(self.typed_line(line.decode(errors="replace")) for line in lines)
+
+    def typed_line(self, line):
+        if line == "/quit":
+            self.send(LEAVE)
+            return False
+        if line and self.joined:
+            self.say(line)
+        elif line:
+            self.pending.append(line)
+        self.prompt()
+        return True
+
+    def say(self, line):
+        if line == "/list":
+            self.send(LIST)
+        elif line.startswith("/msg "):
+            self.send(DIRECT, line[len("/msg ") :])
+        else:
+            self.send(MESSAGE, line)
+
+    # The screen.
+
+    def show(self, text):
+        if self.prompts:
+            sys.stdout.write("\r\033[K")
+        print(text, flush=True)
+        self.prompt()
+
+    def prompt(self):
+        if self.prompts:
+            print(f"{self.name}> ", end="", flush=True)
+
+
+if __name__ == "__main__":
+    main()
