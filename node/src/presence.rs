@@ -97,9 +97,13 @@ impl Presence {
             self.members.iter().filter(|(_, (_, sight))| *sight != Sight::Here).map(|(peer, _)| *peer).collect();
         for (peer, entry) in roster.members().filter(|(peer, _)| *peer != self.me) {
             if let Some((name, sight)) = self.members.get_mut(&peer) {
-                if let Sight::Unlisted(_) = sight {
-                    *sight = Sight::Here;
-                    self.unsettled.remove(&peer);
+                match *sight {
+                    Sight::Unlisted(_) if reachable(peer) => {
+                        *sight = Sight::Here;
+                        self.unsettled.remove(&peer);
+                    }
+                    Sight::Unlisted(until) => *sight = Sight::Expected(until),
+                    _ => {}
                 }
                 if *name != entry.name {
                     let before = std::mem::replace(name, entry.name.clone());

@@ -126,9 +126,9 @@ impl Group {
         self.guests.own.get(&guest).filter(|own| own.standing == Standing::Member).map(|own| &own.name)
     }
 
-    /// The users of this peer's gateway that are members, by id.
+    /// The users of this peer's gateway, by id: members, and those that are asked for.
     pub fn own_guests(&self) -> impl Iterator<Item = PeerId> {
-        self.guests.own.iter().filter(|(_, own)| own.standing == Standing::Member).map(|(id, _)| *id)
+        self.guests.own.keys().copied()
     }
 
     fn forget_guest(&mut self, guest: PeerId) {

@@ -112,7 +112,7 @@ impl Dice {
 
     /// Users of gateways come and go among all the rest, in one group of two. They have dice of their own.
     fn guests(&mut self, seed: u64) {
-        let mut random = SmallRng::seed_from_u64(seed ^ 0x6e57);
+        let mut random = SmallRng::seed_from_u64(seed ^ 25);
         if random.random_bool(0.5) {
             return;
         }
