@@ -9,7 +9,7 @@ use mesh_tests::{Cluster, Launch, Outcome, ports, program, unique_group};
 #[test]
 fn arguments_that_cannot_be_used_end_with_2() {
     let wrong = [
-        vec!["--gateway", "9000"],
+        vec!["--gateway", "70000"],
         vec!["--data-dir", ""],
         vec!["--log-dir", ""],
         vec!["--secret-file", "/dev/null"],
