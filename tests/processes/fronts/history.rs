@@ -35,6 +35,12 @@ fn the_last_lines_and_those_with_a_word_are_shown_with_their_places() {
     bob.line("none", |line| line == "no confirmed line has all these words");
     let is_it =
         |line: &&String| line.starts_with(&format!("#{place}  20")) && line.ends_with("Z  [Alice] The deploy failed");
+    // A search is answered when it is done, whatever was asked after it.
+    let began = Instant::now();
+    while bob.stdout().iter().filter(is_it).count() < 2 {
+        assert!(began.elapsed() < PATIENCE, "{:#?}", bob.stdout());
+        thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(bob.stdout().iter().filter(is_it).count(), 2, "{:#?}", bob.stdout());
     assert_eq!(bob.stdout().iter().filter(|line| line.ends_with("Z  [Alice] never mind")).count(), 1);
     bob.complaint("how it is typed", |line| line.contains("@history [N]"));
