@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use mesh_tests::client::{Client, DIRECT, ERROR, LEAVE, MESSAGE, frame};
 use mesh_tests::{Bell, Launch, PATIENCE, Process, ports, unique_group};
 use serde_json::json;
 
-use crate::client::{Client, DIRECT, ERROR, LEAVE, MESSAGE, frame, guests_are, mesh};
+use crate::{guests_are, mesh};
 
 #[test]
 fn a_user_is_in_every_list_and_announced_and_heard_everywhere() {
@@ -91,7 +92,7 @@ fn all_that_a_script_sends_at_once_is_done_in_order_before_it_ends() {
     script.send_bytes(&bytes);
     script.end();
     let mut last = None;
-    while let Some(frame) = script.next() {
+    while let Some(frame) = script.next_frame() {
         last = Some(frame);
     }
     assert_eq!(last, Some((3, "alice\nbob\nscript".into())));

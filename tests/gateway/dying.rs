@@ -1,8 +1,9 @@
 //! Peers die under their clients.
 
 use mesh_tests::Cluster;
+use mesh_tests::client::{Client, ERROR, MESSAGE};
 
-use crate::client::{Client, ERROR, MESSAGE, guests_are, mesh};
+use crate::{guests_are, mesh};
 
 #[test]
 fn users_are_gone_with_their_peer_and_come_back_elsewhere_with_the_same_name_at_once() {
@@ -13,7 +14,7 @@ fn users_are_gone_with_their_peer_and_come_back_elsewhere_with_the_same_name_at_
         let mut emil = Client::join(mesh.peer(survivor), "emil");
         guests_are(&mesh, &["dora", "emil"]);
         mesh.peer(victim).kill();
-        while dora.next().is_some() {}
+        while dora.next_frame().is_some() {}
         let mut dora = Client::connect(mesh.peer(survivor));
         assert!(dora.ask_to_join("dora"), "when {victim} died");
         emil.hears(MESSAGE, "**dora is leaving the chat**");

@@ -4,9 +4,10 @@ use std::env;
 use std::process::Command;
 use std::sync::Arc;
 
+use mesh_tests::client::{Client, DIRECT};
 use mesh_tests::{Bell, PATIENCE, Peer, Process, program};
 
-use crate::client::{Client, guests_are, mesh};
+use crate::{guests_are, mesh};
 
 /// A client of the examples, as a process.
 struct Chat {
@@ -121,7 +122,7 @@ fn a_client_in_bash_chats_lists_and_leaves() {
     let mut emil = Client::join(mesh.peer("alice"), "emil");
     guests_are(&mesh, &["dora", "emil"]);
     dora.types("/msg emil psst");
-    emil.hears(crate::client::DIRECT, "[dora -> you] psst");
+    emil.hears(DIRECT, "[dora -> you] psst");
     dora.types("/quit");
     dora.shows("**dora is leaving the chat**");
     assert_eq!(dora.process.exit_code(), 0);

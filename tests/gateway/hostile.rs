@@ -6,10 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mesh_tests::Seed;
+use mesh_tests::client::{Client, ERROR, MESSAGE, frame};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::client::{Client, ERROR, MESSAGE, frame, guests_are, mesh};
+use crate::{guests_are, mesh};
 
 /// More than a queue and the buffers of both kernels hold.
 const LINES: usize = 400;
@@ -37,7 +38,7 @@ fn a_slow_reader_is_disconnected_with_an_error_and_nobody_waits() {
     guests_are(&mesh, &["quick"]);
     // It reads on in time: the last that it finds is why.
     let mut last = None;
-    while let Some(frame) = slow.next() {
+    while let Some(frame) = slow.next_frame() {
         last = Some(frame);
     }
     let (kind, why) = last.expect("there was much to read");
@@ -50,16 +51,16 @@ fn one_client_too_many_is_told_so() {
     let port = mesh.peer("alice").gateway();
     let mut held: Vec<_> = (0..1_000).map(|_| Client::connect_to(port)).collect();
     for client in &mut held {
-        assert!(client.next().is_some_and(|(kind, _)| kind == MESSAGE));
+        assert!(client.next_frame().is_some_and(|(kind, _)| kind == MESSAGE));
     }
     let mut refused = Client::connect_to(port);
-    let (kind, why) = refused.next().expect("a word");
+    let (kind, why) = refused.next_frame().expect("a word");
     assert!(kind == ERROR && why.contains("1000 clients"), "{why}");
     refused.ends("after that word");
     drop(held.pop());
     // That one is gone is seen in a moment.
     let began = Instant::now();
-    while Client::connect_to(port).next().is_none_or(|(kind, _)| kind != MESSAGE) {
+    while Client::connect_to(port).next_frame().is_none_or(|(kind, _)| kind != MESSAGE) {
         assert!(began.elapsed() < mesh_tests::PATIENCE, "there is room again");
     }
 }
@@ -110,7 +111,7 @@ fn make_noise(witness: &mut Client, port: u16, frames: usize, seed: u64) {
                     for part in bytes.chunks(random.random_range(1..3_000)) {
                         client.send_bytes(part);
                     }
-                    if random.random_bool(0.02) || !client.is_through() {
+                    if random.random_bool(0.02) || !is_through(&mut client) {
                         // Some end in the middle of a frame.
                         client.send_bytes(&[MESSAGE, 0xff]);
                         client = Client::connect_to(port);
@@ -126,16 +127,14 @@ fn make_noise(witness: &mut Client, port: u16, frames: usize, seed: u64) {
     });
 }
 
-impl Client {
-    /// Reads until the mark is answered, or the connection ends: whether it goes on.
-    fn is_through(&mut self) -> bool {
-        let answer = format!("there is no frame of type {MARK}");
-        loop {
-            match self.next() {
-                Some((ERROR, text)) if text == answer => return true,
-                Some(_) => {}
-                None => return false,
-            }
+/// Reads until the mark is answered, or the connection ends: whether it goes on.
+fn is_through(client: &mut Client) -> bool {
+    let answer = format!("there is no frame of type {MARK}");
+    loop {
+        match client.next_frame() {
+            Some((ERROR, text)) if text == answer => return true,
+            Some(_) => {}
+            None => return false,
         }
     }
 }

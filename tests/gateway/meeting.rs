@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use mesh_tests::Cluster;
-
-use crate::client::{Client, MESSAGE};
+use mesh_tests::client::{Client, MESSAGE};
 
 #[test]
 fn of_two_with_one_name_one_is_renamed_and_everybody_hears_of_it() {
@@ -38,7 +37,7 @@ fn of_two_with_one_name_one_is_renamed_and_everybody_hears_of_it() {
     // Of the two Doras one is told that she is, and the other that she is.
     let told = users.each_mut().map(|dora| {
         loop {
-            let (_, text) = dora.next().expect("the connection goes on");
+            let (_, text) = dora.next_frame().expect("the connection goes on");
             if text.contains("now called dora-2") {
                 break text;
             }
@@ -53,7 +52,7 @@ fn of_two_with_one_name_one_is_renamed_and_everybody_hears_of_it() {
     }
     let mut heard = BTreeSet::new();
     while heard.len() < 2 {
-        let (_, text) = emil.next().expect("the connection goes on");
+        let (_, text) = emil.next_frame().expect("the connection goes on");
         heard.extend(text.strip_suffix(" still here").map(ToOwned::to_owned));
     }
     assert_eq!(heard, BTreeSet::from(["[dora]", "[dora-2]"].map(String::from)));

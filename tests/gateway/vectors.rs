@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use mesh_tests::client::Client;
 use mesh_tests::{Peer, program};
 use serde_json::json;
 
-use crate::client::{Client, guests_are, mesh};
+use crate::{guests_are, mesh};
 
 #[test]
 fn every_conversation_of_the_document_is_as_it_stands_there() {

@@ -17,6 +17,7 @@
 
 mod bell;
 pub mod bench;
+pub mod client;
 mod cluster;
 pub mod invariants;
 mod launch;
