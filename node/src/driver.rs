@@ -4,13 +4,18 @@
 //! suspect itself before it believes what others said meanwhile); then a bounded batch of whatever has come; then everything
 //! that the mind wants done.
 
+mod alarm;
+mod clients;
+mod commands;
+mod disk;
+mod outputs;
+
 use std::collections::BTreeMap;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
-use bytes::Bytes;
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, Either, pending, select};
 use futures::stream::FuturesUnordered;
@@ -18,21 +23,20 @@ use futures::{FutureExt, StreamExt, select_biased};
 use history::{Entries, Index, MessageId, Read, Regime};
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
-use crate::api::{
-    AppendError, AskError, BacklogFull, CalcError, Delivery, HistoryError, Link, Members, MsgError, NameRefusal, Page,
-    ProposeError, RequestError, Row, ServeError, StartError, Status, TakeoverError, VoteError,
-};
+use self::alarm::Alarm;
+use self::commands::Asker;
+pub(crate) use self::commands::Command;
+use crate::api::{AppendError, BacklogFull, Delivery, MsgError, NameRefusal, StartError};
 use crate::casts::Casts;
 use crate::config::Config;
 use crate::disk::{Disk, Word};
-use crate::event::{ByeReason, Entry, Event, Leader, Member};
-use crate::gateway::{self, Errand, Gateway};
-use crate::group::{Done, Group, HistoryQuery, Now, Outgoing, Output};
-use crate::jobs::{Handler, Jobs};
+use crate::event::{ByeReason, Event, Member};
+use crate::gateway::{self, Gateway};
+use crate::group::{Done, Group, Now};
+use crate::jobs::Jobs;
 use crate::mailbox::Outbox;
 use crate::name::Name;
 use crate::node::now;
-use crate::proposals::{Proposal, ProposalState};
 
 /// How many reads of links one turn takes: each may hold a thousand messages, and no timer is looked at meanwhile.
 const READS: usize = 64;
@@ -42,36 +46,6 @@ const BATCH: usize = 1024;
 
 /// How long a goodbye may take: with a leader's handing over, well below the two seconds that leaving is allowed.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-/// What the owner asks for.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Msg { to: String, text: String, reply: oneshot::Sender<Result<Delivery, MsgError>> },
-    Members(oneshot::Sender<Result<Members, RequestError>>),
-    Leader(oneshot::Sender<Option<Leader>>),
-    Status(oneshot::Sender<Status>),
-    Append { kind: u16, bytes: Bytes, reply: oneshot::Sender<Result<Index, AppendError>> },
-    History { query: HistoryQuery, reply: oneshot::Sender<Result<Page, HistoryError>> },
-    Entries { from: Index, most: usize, reply: oneshot::Sender<Result<Vec<Entry>, HistoryError>> },
-    Applied { index: Index, reply: oneshot::Sender<()> },
-    Takeover { lost: Vec<String>, reply: oneshot::Sender<Result<(), TakeoverError>> },
-    Leave(oneshot::Sender<()>),
-    Calc { expression: String, reply: oneshot::Sender<Result<f64, CalcError>> },
-    Request { name: String, bytes: Bytes, reply: oneshot::Sender<Result<Bytes, AskError>> },
-    Serve { name: String, handler: Handler, reply: oneshot::Sender<Result<(), ServeError>> },
-    Propose { text: String, reply: oneshot::Sender<Result<MessageId, ProposeError>> },
-    Vote { proposal: MessageId, consent: bool, reply: oneshot::Sender<Result<ProposalState, VoteError>> },
-    Proposals(oneshot::Sender<Vec<Proposal>>),
-}
-
-/// Who waits for the answer to a request.
-enum Asker {
-    Members(oneshot::Sender<Result<Members, RequestError>>),
-    Calc(oneshot::Sender<Result<f64, CalcError>>),
-    Request(oneshot::Sender<Result<Bytes, AskError>>),
-    Propose(oneshot::Sender<Result<MessageId, ProposeError>>),
-    Vote(oneshot::Sender<Result<ProposalState, VoteError>>),
-}
 
 /// A line that the owner says to all: it waits while links are behind, as casts do.
 #[derive(Debug)]
@@ -98,28 +72,6 @@ enum Input {
     Wake,
     /// The owner is gone.
     Abandoned,
-}
-
-/// A timer that is kept while its deadline stays the same: setting one costs system calls.
-struct Alarm {
-    due: Option<Instant>,
-    sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl Alarm {
-    fn new() -> Self {
-        Self { due: None, sleep: Box::pin(pending()) }
-    }
-
-    fn set(&mut self, due: Option<Instant>) {
-        if self.due != due {
-            self.due = due;
-            self.sleep = match due {
-                Some(due) => Box::pin(runtime::sleep_until(due)),
-                None => Box::pin(pending()),
-            };
-        }
-    }
 }
 
 /// Should the driver panic, nobody waits for it, and the others see this member end.
@@ -437,296 +389,6 @@ impl Driver {
             transport::Event::Frames { from, frames } => self.group.handle_frames(from, frames, now),
             transport::Event::IdInUse => self.depart_for_another(),
             transport::Event::SeedFailed { address, error } => self.group.handle_seed_failed(address, error, now),
-        }
-    }
-
-    fn handle_disk(&mut self, word: Word, now: Now) {
-        if let Some(disk) = &mut self.disk {
-            disk.note(&word);
-        }
-        match word {
-            Word::Written(ticket) => self.group.handle_written(ticket, now),
-            Word::Trouble(trouble) => {
-                if let Some(reason) = &trouble {
-                    tracing::warn!(reason, "the disk takes nothing: lines are not confirmed here");
-                }
-                self.events.push(Event::Disk { trouble });
-            }
-            Word::Damaged(what) => {
-                tracing::error!(what, "the data directory is damaged: this member leaves");
-                self.events.push(Event::Disk { trouble: Some(what) });
-                self.bye = ByeReason::Fault;
-                self.departed = true;
-            }
-        }
-    }
-
-    /// Does on the disk what nobody waits for, and tells the group whether it keeps up.
-    fn tend_disk(&mut self, now: Now) {
-        let Some(disk) = &mut self.disk else { return };
-        while let Some(read) = disk.next_read() {
-            let regime = self.group.history().log().regime();
-            self.reading.push(async move { (regime, read.await) }.boxed());
-        }
-        if let Some(fit) = disk.tend(&self.group, now.instant) {
-            self.group.handle_disk(fit, now);
-            self.carry_out();
-        }
-    }
-
-    fn look_up(&self, query: HistoryQuery, reply: oneshot::Sender<Result<Page, HistoryError>>) {
-        // Of what a newcomer was told when it came, nothing is on its disk for a while.
-        let in_memory = matches!(query, HistoryQuery::Last(_)) && self.group.is_catching_up();
-        let Some(disk) = self.disk.as_ref().filter(|_| !in_memory) else {
-            return self.look_up_in_memory(&query, reply);
-        };
-        let answer = disk.lines(query, self.group.confirmed(), self.group.unconfirmed_lines());
-        runtime::spawn(async move { drop(reply.send(answer.await)) });
-    }
-
-    /// A search looks at every line there is: a thread of its own does, and nobody waits for it.
-    fn look_up_in_memory(&self, query: &HistoryQuery, reply: oneshot::Sender<Result<Page, HistoryError>>) {
-        let HistoryQuery::Search(words, last) = query else {
-            return drop(reply.send(self.group.lines(query)));
-        };
-        let (searchable, words, last) = (self.group.searchable(), words.clone(), *last);
-        let search = move || drop(reply.send(searchable.search(&words, last)));
-        if let Err(error) = std::thread::Builder::new().name("search".into()).spawn(search) {
-            tracing::warn!(%error, "no thread to search with");
-        }
-    }
-
-    fn read_entries(&self, from: Index, most: usize, reply: oneshot::Sender<Result<Vec<Entry>, HistoryError>>) {
-        let Some(disk) = &self.disk else {
-            return drop(reply.send(self.group.entries(from, most).map_err(HistoryError::Gone)));
-        };
-        let answer = disk.own_entries(from, most, self.group.confirmed());
-        runtime::spawn(async move { drop(reply.send(answer.await)) });
-    }
-
-    fn handle_command(&mut self, command: Command, now: Now) {
-        match command {
-            Command::Msg { to, text, reply } => match self.group.msg(&to, text, now) {
-                Ok(id) => {
-                    self.deliveries.insert(id, reply);
-                }
-                Err(error) => {
-                    let _ = reply.send(Err(error));
-                }
-            },
-            Command::Members(reply) => {
-                let id = self.number(Asker::Members(reply));
-                self.group.request_members(id, now);
-            }
-            Command::Leader(reply) => {
-                let _ = reply.send(self.group.leader().cloned());
-            }
-            Command::Status(reply) => {
-                let _ = reply.send(self.status());
-            }
-            Command::Append { kind, bytes, reply } => match self.group.append(kind, bytes, now) {
-                Ok(id) => drop(self.appends.insert(id, reply)),
-                Err(full) => drop(reply.send(Err(full.into()))),
-            },
-            Command::History { query, reply } => self.look_up(query, reply),
-            Command::Entries { from, most, reply } => self.read_entries(from, most, reply),
-            Command::Applied { index, reply } if self.group.confirmed() >= index.number() => drop(reply.send(())),
-            Command::Applied { index, reply } => self.reads.entry(index).or_default().push(reply),
-            Command::Takeover { lost, reply } => drop(reply.send(self.group.takeover(&lost, now))),
-            Command::Calc { expression, reply } => {
-                let id = self.number(Asker::Calc(reply));
-                self.group.calc(id, expression, now);
-            }
-            Command::Request { name, bytes, reply } => {
-                let id = self.number(Asker::Request(reply));
-                self.group.request(id, name, bytes, now);
-            }
-            Command::Serve { name, handler, reply } => drop(reply.send(self.jobs.serve(name, handler))),
-            Command::Propose { text, reply } => {
-                let id = self.number(Asker::Propose(reply));
-                self.group.propose(id, text, now);
-            }
-            Command::Vote { proposal, consent, reply } => {
-                let id = self.number(Asker::Vote(reply));
-                self.group.vote(id, proposal, consent, now);
-            }
-            Command::Proposals(reply) => drop(reply.send(self.group.proposals())),
-            Command::Leave(reply) => {
-                self.leaving.push(reply);
-                self.group.leave(now);
-            }
-        }
-    }
-
-    /// The number of a request, by which its answer is known.
-    fn number(&mut self, asker: Asker) -> u64 {
-        let id = self.next_request;
-        self.next_request += 1;
-        self.requests.insert(id, asker);
-        id
-    }
-
-    /// Tells whoever waits for it. Whoever waits no longer wants no answer.
-    fn answer(&mut self, output: Output) {
-        let (Output::Members(id, _)
-        | Output::Calculated(id, _)
-        | Output::Requested(id, _)
-        | Output::Proposed(id, _)
-        | Output::Voted(id, _)) = &output
-        else {
-            return;
-        };
-        match (self.requests.remove(id), output) {
-            (Some(Asker::Members(reply)), Output::Members(_, answer)) => drop(reply.send(answer)),
-            (Some(Asker::Calc(reply)), Output::Calculated(_, answer)) => drop(reply.send(answer)),
-            (Some(Asker::Request(reply)), Output::Requested(_, answer)) => drop(reply.send(answer)),
-            (Some(Asker::Propose(reply)), Output::Proposed(_, answer)) => drop(reply.send(answer)),
-            (Some(Asker::Vote(reply)), Output::Voted(_, answer)) => drop(reply.send(answer)),
-            _ => {}
-        }
-    }
-
-    fn status(&self) -> Status {
-        let members = self.group.members();
-        let named = |id: PeerId| members.iter().find(|member| member.id == id).map(|member| member.name.clone());
-        let links = self.mesh.links().into_iter().filter_map(|link| {
-            // One that is a member nowhere yet may pass something on as well.
-            let through = link.through.map(|id| named(id).unwrap_or_else(|| Name::of_stranger(id)));
-            Some(Link { id: link.peer.id, name: named(link.peer.id)?, through, round_trip: link.round_trip })
-        });
-        let edges = self.mesh.edges();
-        let linked = |one: &Member, other: &Member| edges.get(&one.id).is_some_and(|edges| edges.contains(&other.id));
-        let reached = || members.iter().filter(|member| edges.contains_key(&member.id));
-        let row =
-            |one: &Member| Row { name: one.name.clone(), linked: reached().map(|other| linked(one, other)).collect() };
-        Status {
-            links: links.collect(),
-            mesh: reached().map(row).collect(),
-            leader: self.group.leader().cloned(),
-            epoch: self.group.epoch(),
-            members: members.len(),
-            confirmed: self.group.confirmed(),
-            unconfirmed: self.group.unconfirmed(),
-            voters: self.group.voters(),
-            quorum: self.group.has_quorum(),
-            missing: self.group.missing_voters(),
-        }
-    }
-
-    /// Does everything that the mind wants done.
-    fn carry_out(&mut self) {
-        if !self.group.has_partners(&self.partners) {
-            self.partners = self.group.partners();
-            self.casts.set_partners(self.partners.clone());
-        }
-        while let Some(output) = self.group.poll_output() {
-            match output {
-                Output::Send(to, message) => self.send(&to, &message),
-                Output::Event(event) => self.tell(event),
-                Output::Write(_) | Output::Read(_) | Output::Keep(_) | Output::Forget(_) => self.serve_disk(output),
-                Output::Dial { peer, address, eager } => self.mesh.add_member(peer, address, eager),
-                Output::Admitted(members) => self.resolve_start(Ok(members)),
-                Output::Refused(reason) => self.fail(|name, _| refused(name, reason)),
-                Output::NotJoined(attempts) => self.fail(|_, limit| not_joined(limit, attempts)),
-                Output::Guest(id, outcome) => self.gateway.handle_admission(id, outcome, Instant::now()),
-                Output::Direct(direct) => {
-                    let taken = self.gateway.handle_direct(direct.guest, &direct.private);
-                    self.group.handle_handed(direct.sender, direct.private.id, taken);
-                }
-                Output::Delivered(message, delivered) if self.gateway.handle_delivered(message, delivered) => {}
-                Output::Delivered(message, delivered) => {
-                    if let Some(reply) = self.deliveries.remove(&message) {
-                        let _ = reply.send(Ok(Delivery { message, delivered }));
-                    }
-                }
-                Output::Members(..)
-                | Output::Calculated(..)
-                | Output::Requested(..)
-                | Output::Proposed(..)
-                | Output::Voted(..) => self.answer(output),
-                Output::Execute(task) => self.jobs.begin(task),
-                Output::Depart => self.departed = true,
-            }
-        }
-        self.outbox.push(&mut self.events);
-        self.answer_reads();
-    }
-
-    fn serve_disk(&mut self, output: Output) {
-        // Without a disk the mind asks for none of it.
-        let Some(disk) = &mut self.disk else { return };
-        match output {
-            Output::Write(write) => disk.write(write),
-            Output::Keep(say) => disk.keep(say, Instant::now()),
-            Output::Forget(id) => disk.forget(id),
-            Output::Read(read) => disk.read(read),
-            _ => {}
-        }
-    }
-
-    /// Runs the errands of the gateway's clients: lines only while there is room for them, as for the owner's.
-    fn tend_gateway(&mut self, now: Now) {
-        if self.clients.is_none() {
-            return;
-        }
-        self.gateway.handle_timeout(now.instant);
-        loop {
-            let may_say = self.may_say();
-            match self.gateway.next_errand(now.instant) {
-                None => return,
-                Some(Errand::Say(..)) if !may_say => return,
-                Some(_) => {}
-            }
-            let Some(errand) = self.gateway.poll_errand(now.instant) else { return };
-            self.run_errand(errand, now);
-            self.carry_out();
-        }
-    }
-
-    fn run_errand(&mut self, errand: Errand, now: Now) {
-        match errand {
-            Errand::Admit(id, name) => self.group.admit_guest(id, name, now),
-            Errand::Drop(id) => self.group.drop_guest(id, now),
-            Errand::Say(id, text) => {
-                if let Err(error) = self.group.say_as(id, text, now) {
-                    self.gateway.complain(id, &error.to_string());
-                }
-            }
-            Errand::List(id) => {
-                let names: Vec<_> = self.group.members().into_iter().map(|member| member.name).collect();
-                self.gateway.list(id, &names, now.instant);
-            }
-            Errand::Direct { from, to, text } => match self.group.msg_as(from, &to, text, now) {
-                Ok(id) => self.gateway.handle_sent(id, from, to),
-                Err(error) => self.gateway.complain(from, &error.to_string()),
-            },
-        }
-    }
-
-    fn tell(&mut self, event: Event) {
-        if self.clients.is_some() {
-            self.gateway.handle_event(&event);
-        }
-        if let Event::Entry(entry) = &event
-            && let Some(reply) = self.appends.remove(&entry.id)
-        {
-            let _ = reply.send(Ok(entry.index));
-        }
-        self.events.push(event);
-    }
-
-    /// Those that wait until so much is confirmed here.
-    fn answer_reads(&mut self) {
-        let confirmed = self.group.confirmed();
-        while let Some(first) = self.reads.first_entry().filter(|first| first.key().number() <= confirmed) {
-            first.remove().into_iter().for_each(|reply| _ = reply.send(()));
-        }
-    }
-
-    fn send(&self, to: &[PeerId], message: &Outgoing) {
-        match message.to_frame() {
-            Ok(frame) => self.mesh.multicast(to, message.class(), &[frame]),
-            Err(error) => tracing::error!(%error, ?message, "a message that cannot be sent"),
         }
     }
 

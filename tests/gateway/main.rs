@@ -4,6 +4,7 @@ mod chatting;
 mod dying;
 mod examples;
 mod hostile;
+mod logged;
 mod meeting;
 mod vectors;
 

@@ -46,6 +46,11 @@ impl Cluster {
         cluster
     }
 
+    /// The name of the group.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
     /// The command line of a peer that founds this group.
     pub fn launch(&self, name: &str) -> Launch {
         Launch::new(name, &self.group)

@@ -23,12 +23,15 @@ pub mod invariants;
 mod launch;
 mod network;
 mod peer;
+pub mod places;
 pub mod ports;
 mod process;
 pub mod program;
+pub mod script;
 mod seed;
 pub mod sim;
 mod view;
+pub mod votes;
 
 pub use bell::{Bell, PATIENCE};
 pub use cluster::{Cluster, unique_group};

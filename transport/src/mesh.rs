@@ -1,6 +1,7 @@
 //! The mesh as the layers above see it: listen, dial, send, close.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -189,6 +190,14 @@ impl Mesh {
     /// Who of those that can be reached, and this peer, is linked to whom: what every one of them knows.
     pub fn edges(&self) -> BTreeMap<PeerId, BTreeSet<PeerId>> {
         self.shared.overlay(|overlay| overlay.edges())
+    }
+
+    /// Writes into the record of connections, [`CONNECTIONS`](crate::CONNECTIONS), that the layers above do not let a linked peer in.
+    /// Nothing is written of a peer that is reached only through others: it is no connection of this one.
+    pub fn record_rejection(&self, peer: PeerId, reason: impl Display) {
+        if let Some(link) = self.shared.link(peer) {
+            link.other().rejected(reason);
+        }
     }
 
     /// Ends at once, without a goodbye, as if the process had: for an owner that cannot go on.

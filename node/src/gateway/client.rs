@@ -36,13 +36,19 @@ pub(crate) enum Step {
     Wish(Wish),
     /// Bytes for that client.
     Reply(Bytes),
+    /// What it asked to be called is no name: why not, and the bytes that say so.
+    Unnamed {
+        asked: String,
+        why: String,
+        reply: Bytes,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Stage {
     Stranger,
-    /// Whether it may join is being asked.
-    Joining,
+    /// Whether it may join under this name is being asked.
+    Joining(Name),
     Member(Name),
 }
 
@@ -54,14 +60,14 @@ pub(crate) struct Client {
     stage: Stage,
     /// Since when a frame is unfinished.
     half_since: Option<Instant>,
-    /// Nothing more comes.
-    ended: bool,
+    /// Why nothing more comes.
+    ended: Option<&'static str>,
 }
 
 impl Client {
     pub(crate) fn new(now: Instant) -> Self {
         let (parser, budget) = (Parser::default(), Budget::new(now));
-        Self { parser, budget, stage: Stage::Stranger, half_since: None, ended: false }
+        Self { parser, budget, stage: Stage::Stranger, half_since: None, ended: None }
     }
 
     /// Bytes have come. [`Client::poll_step`] follows, until there is none.
@@ -71,8 +77,8 @@ impl Client {
     }
 
     /// Nothing more will come. What has come is still acted on.
-    pub(crate) fn handle_end(&mut self) {
-        self.ended = true;
+    pub(crate) fn handle_end(&mut self, why: &'static str) {
+        self.ended.get_or_insert(why);
     }
 
     /// Whether it is a member, and if so under which name. The bytes that say so.
@@ -105,46 +111,41 @@ impl Client {
 
     /// What comes of the next frame, if that can be said.
     pub(crate) fn poll_step(&mut self, now: Instant) -> Option<Step> {
-        if self.stage == Stage::Joining {
+        if self.is_joining() {
             return None;
         }
         let frame = self.parser.next()?;
         self.budget.spend(frame.payload.len(), now);
         self.half_since = None;
         self.note_half(now);
-        Some(match self.act(frame.kind, frame.payload) {
-            Ok(wish) => {
-                if let Wish::Join(_) = wish {
-                    self.stage = Stage::Joining;
-                }
-                Step::Wish(wish)
-            }
-            Err(reply) => Step::Reply(reply),
-        })
+        if frame.kind == JOIN {
+            return Some(self.join(&frame.payload));
+        }
+        Some(self.act(frame.kind, frame.payload).map_or_else(Step::Reply, Step::Wish))
     }
 
     /// When more is read of it; `None` while that would only be held.
     pub(crate) fn next_read(&self, now: Instant) -> Option<Instant> {
-        (self.stage != Stage::Joining && !self.ended).then(|| self.budget.next_read(now))
+        (!self.is_joining() && self.ended.is_none()).then(|| self.budget.next_read(now))
     }
 
     /// When an unfinished frame is waited for no longer.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let since = self.half_since.filter(|_| self.stage != Stage::Joining)?;
+        let since = self.half_since.filter(|_| !self.is_joining())?;
         Some(since + HALF_FRAME_LIMIT)
     }
 
     /// Whether an unfinished frame has taken too long: the last bytes that it is sent.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Bytes> {
         self.poll_timeout().filter(|due| *due <= now)?;
-        self.handle_end();
+        self.handle_end("a frame was not finished in time");
         let limit = HALF_FRAME_LIMIT.as_secs();
         Some(frame::text(ERROR, &format!("a frame was begun and not finished within {limit} s: this connection ends")))
     }
 
-    /// Whether nothing more is to be expected of it.
-    pub(crate) fn is_done(&self) -> bool {
-        self.ended && self.stage != Stage::Joining && !self.parser.has_frame()
+    /// Why nothing more is to be expected of it, if so.
+    pub(crate) fn end(&self) -> Option<&'static str> {
+        self.ended.filter(|_| !self.is_joining() && !self.parser.has_frame())
     }
 
     /// Its name, while it is a member.
@@ -155,9 +156,21 @@ impl Client {
         }
     }
 
+    /// What it is called, or asks to be called; nothing if it never said.
+    pub(crate) fn asked(&self) -> &str {
+        match &self.stage {
+            Stage::Stranger => "",
+            Stage::Joining(name) | Stage::Member(name) => name.as_str(),
+        }
+    }
+
     /// Whether it is a member, or may be one soon.
     pub(crate) fn is_known(&self) -> bool {
         self.stage != Stage::Stranger
+    }
+
+    fn is_joining(&self) -> bool {
+        matches!(self.stage, Stage::Joining(_))
     }
 
     /// Looks whether a frame is unfinished. One that waits behind whole ones is younger than they are, and timed from when it is first.
@@ -171,7 +184,6 @@ impl Client {
 
     fn act(&self, kind: u8, payload: Vec<u8>) -> Result<Wish, Bytes> {
         match kind {
-            JOIN => self.join(&payload),
             LEAVE => Ok(Wish::Leave),
             MESSAGE | LIST | DIRECT if self.name().is_none() => Err(error("you are not in the chat: join first")),
             MESSAGE => Ok(Wish::Say(sayable(payload)?)),
@@ -187,13 +199,22 @@ impl Client {
         }
     }
 
-    fn join(&self, payload: &[u8]) -> Result<Wish, Bytes> {
+    fn join(&mut self, payload: &[u8]) -> Step {
         if let Some(name) = self.name() {
-            return Err(error(&format!("you are in the chat already, as {name}")));
+            return Step::Reply(error(&format!("you are in the chat already, as {name}")));
         }
-        let given = std::str::from_utf8(payload).map_err(|_| unusable("a name is UTF-8"))?;
-        let no_name = |reason: NameError| refused(&NameRefusal::Invalid(reason).into());
-        Ok(Wish::Join(given.parse().map_err(no_name)?))
+        let no_name = |reason: NameError| NameRefusal::Invalid(reason).to_string();
+        let given = std::str::from_utf8(payload).map_err(|_| "a name is UTF-8".to_owned());
+        match given.and_then(|given| given.parse::<Name>().map_err(no_name)) {
+            Ok(name) => {
+                self.stage = Stage::Joining(name.clone());
+                Step::Wish(Wish::Join(name))
+            }
+            Err(why) => {
+                let (asked, reply) = (String::from_utf8_lossy(payload).into_owned(), unusable(&why));
+                Step::Unnamed { asked, why, reply }
+            }
+        }
     }
 }
 

@@ -79,7 +79,8 @@ fn what_is_wrong_is_an_error_to_that_client_alone_which_goes_on() {
 fn a_name_that_is_none_is_refused_as_one_that_is_taken_and_explained() {
     for (given, says) in [(&b""[..], "at least one"), (b"a b", "white space"), (b"@x", "@"), (b"\xff", "UTF-8")] {
         let mut client = Client::new(start());
-        let Step::Reply(reply) = step(&mut client, JOIN, given) else { panic!() };
+        let Step::Unnamed { asked, reply, .. } = step(&mut client, JOIN, given) else { panic!() };
+        assert_eq!(asked, String::from_utf8_lossy(given));
         assert_eq!(&reply[..4], frame::verdict(TAKEN));
         assert!(complaint(&Step::Reply(reply.slice(4..))).contains(says));
         assert_eq!(step(&mut client, JOIN, b"Bob"), Step::Wish(Wish::Join(name("Bob"))));
@@ -104,12 +105,12 @@ fn frames_behind_a_join_wait_until_it_is_answered_also_those_of_one_that_has_gon
     let mut client = Client::new(now);
     let all = [sent(JOIN, b"Bob"), sent(MESSAGE, b"one"), sent(MESSAGE, b"two")].concat();
     assert_eq!(steps(&mut client, &all, now), [Step::Wish(Wish::Join(name("Bob")))]);
-    client.handle_end();
-    assert!(!client.is_done() && client.next_read(now).is_none());
+    client.handle_end("its connection ended");
+    assert!(client.end().is_none() && client.next_read(now).is_none());
     client.handle_admission(Ok(name("Bob")), now);
     let rest: Vec<_> = std::iter::from_fn(|| client.poll_step(now)).collect();
     assert_eq!(rest, [Step::Wish(Wish::Say("one".into())), Step::Wish(Wish::Say("two".into()))]);
-    assert!(client.is_done());
+    assert_eq!(client.end(), Some("its connection ended"));
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn half_a_frame_is_held_for_thirty_seconds_however_it_drips() {
     assert_eq!(client.handle_timeout(due - Duration::from_millis(1)), None);
     let last = client.handle_timeout(due).unwrap();
     assert!(complaint(&Step::Reply(last)).contains("within 30 s"));
-    assert!(client.is_done());
+    assert_eq!(client.end(), Some("a frame was not finished in time"));
 }
 
 #[test]

@@ -12,21 +12,24 @@ mod budget;
 mod client;
 mod frame;
 mod queue;
+mod record;
 mod server;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
 use history::MessageId;
-use tracing::{debug, info};
+use tracing::debug;
 use transport::PeerId;
 
 use self::client::{Client, Step, Wish, error};
 pub(crate) use self::queue::Queue;
+use self::record::Other;
 pub(crate) use self::server::serve;
 use crate::api::GuestRefusal;
 use crate::event::{Event, Private};
@@ -43,7 +46,7 @@ const CLOSING: &str = "this peer leaves the chat: connect to another";
 #[derive(Debug)]
 pub(crate) enum Input {
     /// Somebody connected; the id is the user's as well.
-    Arrived(PeerId, Queue),
+    Arrived(PeerId, SocketAddr, Queue),
     Bytes(PeerId, Vec<u8>),
     /// Nothing more comes from there.
     Ended(PeerId),
@@ -68,9 +71,16 @@ pub(crate) enum Errand {
 #[derive(Debug)]
 struct Seat {
     client: Client,
+    from: SocketAddr,
     queue: Queue,
     /// An errand of its is not done: its next frame waits, so that all it does and all it is told is in order.
     busy: bool,
+}
+
+impl Seat {
+    fn other(&self) -> Other<'_> {
+        Other { from: self.from, name: self.client.asked() }
+    }
 }
 
 /// All clients of one peer.
@@ -90,9 +100,9 @@ impl Gateway {
     /// Something came from a connection. Errands follow.
     pub(crate) fn handle_input(&mut self, input: Input, now: Instant) {
         let id = match input {
-            Input::Arrived(id, queue) => {
+            Input::Arrived(id, from, queue) => {
                 queue.push(words::commands());
-                self.seats.insert(id, Seat { client: Client::new(now), queue, busy: false });
+                self.seats.insert(id, Seat { client: Client::new(now), from, queue, busy: false });
                 id
             }
             Input::Bytes(id, bytes) => {
@@ -103,7 +113,7 @@ impl Gateway {
             }
             Input::Ended(id) => {
                 if let Some(seat) = self.seats.get_mut(&id) {
-                    seat.client.handle_end();
+                    seat.client.handle_end("its connection ended");
                 }
                 id
             }
@@ -121,6 +131,10 @@ impl Gateway {
             }
             return;
         };
+        match &outcome {
+            Ok(_) => seat.other().accepted(),
+            Err(refusal) => seat.other().rejected(refusal),
+        }
         let reply = seat.client.handle_admission(outcome, now);
         self.reply(id, reply);
         self.idle.push_back(id);
@@ -235,6 +249,7 @@ impl Gateway {
     pub(crate) fn close(&mut self) {
         for (_, seat) in std::mem::take(&mut self.seats) {
             seat.queue.push(error(CLOSING));
+            seat.other().closed("this peer left");
         }
     }
 
@@ -248,13 +263,16 @@ impl Gateway {
             match seat.client.poll_step(now) {
                 Some(Step::Wish(wish)) => self.run(id, wish),
                 Some(Step::Reply(reply)) => _ = self.reply(id, reply),
+                Some(Step::Unnamed { asked, why, reply }) => {
+                    Other { from: seat.from, name: &asked }.rejected(why);
+                    self.reply(id, reply);
+                }
                 None => break,
             }
         }
         let Some(seat) = self.seats.get(&id) else { return };
-        if seat.client.is_done() {
-            self.remove(id);
-            return;
+        if let Some(why) = seat.client.end() {
+            return self.remove(id, why);
         }
         if let Some(at) = seat.client.next_read(now) {
             seat.queue.allow_read(at);
@@ -273,7 +291,7 @@ impl Gateway {
             Wish::Leave => {
                 let name = self.seats.get(&id).and_then(|seat| seat.client.name().cloned());
                 name.into_iter().for_each(|name| _ = self.reply(id, words::leaving(&name)));
-                return self.remove(id);
+                return self.remove(id, "it left");
             }
         };
         if let Some(seat) = self.seats.get_mut(&id) {
@@ -295,18 +313,17 @@ impl Gateway {
     /// A client does not read what is written to it.
     fn give_up_on(&mut self, id: PeerId) {
         if let Some(seat) = self.seats.get(&id) {
-            info!(client = %id, name = seat.client.name().map(Name::as_str), "reads too slowly");
             seat.queue.replace(error(TOO_SLOW));
-            self.remove(id);
+            self.remove(id, "it reads too slowly");
         }
     }
 
     /// A client is gone. What is in its queue is still written, if it reads it.
-    fn remove(&mut self, id: PeerId) {
+    fn remove(&mut self, id: PeerId, why: &str) {
         self.forget_half(id);
-        if let Some(seat) = self.seats.remove(&id)
-            && seat.client.is_known()
-        {
+        let Some(seat) = self.seats.remove(&id) else { return };
+        seat.other().closed(why);
+        if seat.client.is_known() {
             self.errands.push_back(Errand::Drop(id));
         }
     }

@@ -1,17 +1,19 @@
 //! The sockets of the gateway: bytes from clients to the loop, and from their queues back.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_channel::Sender;
 use futures::future::{Either, select};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 use transport::{PeerId, PlainListener, PlainStream, runtime};
 
 use super::Input;
 use super::client::error;
 use super::queue::{Drain, queue};
+use super::record::Other;
 
 /// How many clients one peer serves. One more is told so, and to try another peer.
 const MOST_CLIENTS: usize = 1_000;
@@ -44,15 +46,15 @@ pub(crate) async fn serve(listener: PlainListener, inputs: Sender<Input>) {
         };
         if Arc::strong_count(&served) <= MOST_CLIENTS {
             let id = PeerId::random();
-            info!(client = %id, %from, "a client");
+            debug!(client = %id, %from, "a client");
             let (inputs, counted) = (inputs.clone(), served.clone());
             runtime::spawn(async move {
-                attend(id, stream, inputs).await;
-                info!(client = %id, "a client is gone");
+                attend(id, from, stream, inputs).await;
+                debug!(client = %id, "a client is gone");
                 drop(counted);
             });
         } else {
-            debug!(%from, "too many clients");
+            Other { from, name: "" }.rejected(format_args!("this peer has {MOST_CLIENTS} clients already"));
             if Arc::strong_count(&refused) <= MOST_REFUSED {
                 let counted = refused.clone();
                 runtime::spawn(async move {
@@ -65,9 +67,9 @@ pub(crate) async fn serve(listener: PlainListener, inputs: Sender<Input>) {
 }
 
 /// One client, from its first byte to its last.
-async fn attend(id: PeerId, stream: PlainStream, inputs: Sender<Input>) {
+async fn attend(id: PeerId, from: SocketAddr, stream: PlainStream, inputs: Sender<Input>) {
     let (queue, drain) = queue();
-    if inputs.send(Input::Arrived(id, queue)).await.is_err() {
+    if inputs.send(Input::Arrived(id, from, queue)).await.is_err() {
         return;
     }
     let reading = read(id, &stream, &inputs, &drain);

@@ -40,7 +40,7 @@ impl Desk {
         let id = PeerId::random();
         let (queue, drain) = queue();
         self.connections.insert(id, (drain, Parser::default()));
-        self.input(Input::Arrived(id, queue));
+        self.input(Input::Arrived(id, ([127, 0, 0, 1], 40_312).into(), queue));
         id
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use transport::{Class, DecodeError};
 
+use crate::api::NameRefusal;
 use crate::wire::Message;
 
 /// A message to other members, which only they need to understand: whoever carries it encodes it once, for all.
@@ -29,6 +30,14 @@ impl Outgoing {
     pub fn log(&self) -> Option<&history::LogMessage<transport::PeerId>> {
         match &*self.0 {
             Message::Log(message) => Some(message),
+            _ => None,
+        }
+    }
+
+    /// Why it refuses its recipient's name, if it does.
+    pub fn refusal(&self) -> Option<&NameRefusal> {
+        match &*self.0 {
+            Message::Refused(refusal) => Some(refusal),
             _ => None,
         }
     }

@@ -1,11 +1,11 @@
 //! `scripts/spawn_mesh.sh`, as a person runs it.
 
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mesh_tests::{Bell, Outcome, PATIENCE, Process, ports, program};
+use mesh_tests::script::{is_node, run, spawn_mesh, table};
+use mesh_tests::{Process, ports};
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
@@ -106,64 +106,4 @@ fn when_the_ports_run_out_it_says_so_and_leaves_nothing_behind() {
     let outcome = run(&["3", "--base-port", "65535"]);
     assert_eq!(outcome.code, 1, "{outcome:?}");
     assert!(outcome.stderr.iter().any(|line| line.contains("65535")), "{outcome:?}");
-}
-
-/// A row of the table it prints: name, port, process id, leader.
-#[derive(Debug)]
-struct Row {
-    name: String,
-    port: u16,
-    pid: i32,
-    leader: String,
-}
-
-fn table(mesh: &Process) -> Vec<Row> {
-    let row = |line: &String| {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let [name, port, pid, leader] = words[..] else { return None };
-        let (port, pid) = (port.parse().ok()?, pid.parse().ok()?);
-        Some(Row { name: name.to_owned(), port, pid, leader: leader.to_owned() })
-    };
-    mesh.stdout().iter().filter_map(row).collect()
-}
-
-fn script(arguments: &[&str]) -> Command {
-    let mut command = Command::new(program::root().join("scripts/spawn_mesh.sh"));
-    // Built already, and in the profile of this test.
-    command.args(arguments).env("MESH_NODE", program::node());
-    command
-}
-
-/// A running script. Killed outright it could not end its peers, so it is asked first.
-struct Script(Process);
-
-impl std::ops::Deref for Script {
-    type Target = Process;
-
-    fn deref(&self) -> &Process {
-        &self.0
-    }
-}
-
-impl Drop for Script {
-    fn drop(&mut self) {
-        self.0.signal(Signal::TERM);
-        let began = Instant::now();
-        while self.0.is_running() && began.elapsed() < PATIENCE {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-fn spawn_mesh(arguments: &[&str]) -> Script {
-    Script(Process::start("spawn_mesh.sh", &mut script(arguments), Arc::new(Bell::default()), |_| ()))
-}
-
-fn run(arguments: &[&str]) -> Outcome {
-    Outcome::of("spawn_mesh.sh", &mut script(arguments))
-}
-
-fn is_node(pid: i32) -> bool {
-    let program = std::fs::read_link(format!("/proc/{pid}/exe"));
-    program.is_ok_and(|program| program.file_name() == Path::new("node").file_name())
 }

@@ -3,7 +3,7 @@
 use mesh_tests::{Cluster, Event};
 use serde_json::{Value, json};
 
-use crate::places::{eventually, history, place_of, until_nobody_misses, until_voters};
+use mesh_tests::places::{eventually, history, place_of, until_nobody_misses, until_voters};
 
 #[test]
 fn a_line_is_confirmed_once_and_at_the_same_place_for_everybody() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mesh_tests::{Bell, PATIENCE, Process, ports, program, unique_group};
 use rustix::process::Signal;
 
-use crate::places::eventually;
+use mesh_tests::places::eventually;
 
 #[test]
 fn a_counter_stays_right_through_the_death_of_its_leader_and_a_newcomer_has_it_too() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use mesh_tests::{Cluster, Launch, Outcome, ports, unique_group};
 use rustix::process::Signal;
 
-use crate::places::{history, place_of, until_voters};
+use mesh_tests::places::{history, place_of, until_voters};
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 

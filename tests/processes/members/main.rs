@@ -7,6 +7,5 @@ mod data_dir;
 mod joining;
 mod leaving;
 mod meeting;
-mod places;
 mod taking_over;
 mod talking;

@@ -4,7 +4,7 @@ use mesh_tests::{Cluster, Event};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::places::{place_of, until_voters};
+use mesh_tests::places::{place_of, until_voters};
 
 #[test]
 fn two_of_three_die_at_once_and_the_third_talks_on_and_takes_over() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mesh_tests::{Bell, Cluster, Process};
 use serde_json::{Value, json};
 
-use crate::votes::{is, is_put_to, list, names, propose, vote};
+use mesh_tests::votes::{is, is_put_to, list, names, propose, vote};
 
 #[test]
 fn what_all_consent_to_is_accepted_everywhere() {

@@ -3,8 +3,8 @@
 use mesh_tests::Cluster;
 use serde_json::json;
 
-use crate::places::until_voters;
-use crate::votes::{is, is_put_to, list, propose, vote};
+use mesh_tests::places::until_voters;
+use mesh_tests::votes::{is, is_put_to, list, propose, vote};
 
 const CHANGED: &str = "the number of members has changed:";
 

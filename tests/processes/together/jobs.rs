@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mesh_tests::{Bell, PATIENCE, Process, ports, program, unique_group};
 use rustix::process::Signal;
 
-use crate::places::eventually;
+use mesh_tests::places::eventually;
 
 #[test]
 fn a_job_runs_on_the_leader_alone_and_on_the_next_when_it_dies() {

@@ -6,8 +6,8 @@ use mesh_tests::{Cluster, ports};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::places::{eventually, until_voters};
-use crate::votes::{is, is_put_to, list, propose, vote};
+use mesh_tests::places::{eventually, until_voters};
+use mesh_tests::votes::{is, is_put_to, list, propose, vote};
 
 #[test]
 fn without_a_quorum_nothing_is_decided_and_whoever_asks_is_told_so() {

@@ -4,8 +4,4 @@ mod consenting;
 mod deciding;
 mod jobs;
 mod lasting;
-#[path = "../members/places.rs"]
-#[allow(dead_code, reason = "some of it is for the tests of single members")]
-mod places;
 mod requests;
-mod votes;
