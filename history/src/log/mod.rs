@@ -52,6 +52,8 @@ mod output;
 mod prepare;
 mod quorum;
 mod snapshot;
+mod start;
+mod step;
 mod view;
 
 use std::collections::VecDeque;
@@ -69,10 +71,10 @@ use leader::{Asked, Leading};
 use members::Members;
 use prepare::{Preparing, PromisePiece};
 use snapshot::Gathering;
+use step::Gated;
 
 pub use durable::{Durable, Op, Write};
 pub use entry::{Config, Entry, Fork, Peer, RunningHash};
-use limits::TAKEOVER;
 pub use limits::{LogConfig, MESSAGE_BYTES, MESSAGE_ENTRIES, STATE_BYTES, VOTERS_MAX};
 pub use members::Loss;
 pub use message::{Entries, LogMessage, Snapshot, SnapshotPiece};
@@ -142,14 +144,6 @@ enum Role<P> {
     Leading(Leading<P>),
 }
 
-/// What waits for the disk.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Gated<P> {
-    Send(P, LogMessage<P>),
-    Accepted(P, Ballot<P>, u64),
-    OwnPromise(Ballot<P>),
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Leaving {
     until: Instant,
@@ -158,111 +152,6 @@ struct Leaving {
 }
 
 impl<P: Peer> Log<P> {
-    /// The log of a newcomer: empty, of no regime, until somebody tells it more.
-    pub fn new(me: P, config: LogConfig, now: Instant) -> Self {
-        Self {
-            me,
-            config,
-            now,
-            members: Members::new(),
-            leader: None,
-            round: 0,
-            chain: Chain::new(),
-            acceptor: Acceptor::new(),
-            applied: Applied::default(),
-            role: Role::Following,
-            stopped: false,
-            retry_at: None,
-            disk: Disk::new(),
-            asked: None,
-            fetching: None,
-            switch: None,
-            gathering: None,
-            snapshot: None,
-            due: None,
-            unsnapshot_bytes: 0,
-            quorum: None,
-            voters_changed: true,
-            review_at: None,
-            leaving: None,
-            leads_since: None,
-            outbid: None,
-            proposed: None,
-            ack: None,
-            reads: VecDeque::new(),
-            transmits: VecDeque::new(),
-            events: VecDeque::new(),
-        }
-    }
-
-    /// The log of a group's founder: it begins with a configuration of the founder alone, decided by being founded.
-    pub fn found(me: P, config: LogConfig, now: Instant) -> Self {
-        let mut log = Self::new(me, config, now);
-        log.begin(now);
-        log
-    }
-
-    /// Makes a newcomer's log that of a founder: see [`found`](Self::found). Nothing may be in it yet.
-    pub fn begin(&mut self, now: Instant) {
-        if self.is_blank() {
-            self.step(now, Self::begin_here);
-        }
-    }
-
-    fn is_blank(&self) -> bool {
-        self.chain.regime.is_none() && self.acceptor.len() == 0
-    }
-
-    fn begin_here(&mut self) {
-        let regime = Regime::founded(self.me);
-        self.chain.regime = Some(regime);
-        self.disk.write(Op::Regime(regime));
-        let first = Config { voters: vec![self.me], tie_breaker: self.me, fork: None };
-        self.append(vec![Arc::new(Entry::Config(first))]);
-        self.disk.write(Op::Decided(1));
-        self.decide_to(1);
-    }
-
-    /// When a leader that finds no log anywhere begins one. Whoever had it died before anybody learnt it: if that one comes
-    /// back, two groups have met.
-    fn begins_at(&self) -> Option<Instant> {
-        self.leads_since.filter(|_| self.is_blank()).map(|since| since + TAKEOVER)
-    }
-
-    /// The log of a member that comes back with what was on its disk. Decided entries are told again from the start.
-    pub fn restore(me: P, config: LogConfig, durable: Durable<P>, now: Instant) -> Self {
-        let mut log = Self::new(me, config, now);
-        let Durable { promised, accepted, regime, decided, base, entries, fork, aside, start, .. } = durable;
-        if let Some(start) = start {
-            log.chain = Chain::from_snapshot(regime, &start);
-            log.applied = start.applied.clone();
-            let state = start.state.clone();
-            log.events.extend(Index::new(start.index).map(|index| LogEvent::Skipped { index, state }));
-            log.snapshot = Some(*start);
-        }
-        log.chain.regime = regime;
-        log.acceptor.promised = promised;
-        log.acceptor.accepted = accepted;
-        log.acceptor.fork = base;
-        log.round = promised.map_or(0, |ballot| ballot.round);
-        for entry in entries {
-            log.acceptor.push(entry);
-        }
-        match fork {
-            None => log.decide_to(decided),
-            Some(fork) => {
-                log.decide_to(log.acceptor.len());
-                log.acceptor.aligned = false;
-                log.acceptor.fork = fork;
-                for entry in aside {
-                    log.acceptor.push(entry);
-                }
-            }
-        }
-        log.review_snapshot();
-        log
-    }
-
     /// Whom the election follows; oneself, if elected.
     pub fn handle_leader(&mut self, leader: Option<P>, now: Instant) {
         self.step(now, |log| {
@@ -446,120 +335,5 @@ impl<P: Peer> Log<P> {
         let retry = self.retry_at.filter(|_| may_retry);
         let next = [beat, review, retry, leaving, self.begins_at()].into_iter().flatten().min();
         next.map(|at| at.max(self.now))
-    }
-
-    fn step(&mut self, now: Instant, input: impl FnOnce(&mut Self)) {
-        self.now = self.now.max(now);
-        input(self);
-        self.go_on();
-    }
-
-    /// Does what is due after any change.
-    fn go_on(&mut self) {
-        if self.begins_at().is_some_and(|at| at <= self.now) {
-            self.begin_here();
-        }
-        let elected = self.leader == Some(self.me) && !self.stopped;
-        let waits = self.retry_at.is_some_and(|at| self.now < at);
-        match &self.role {
-            Role::Following if elected && !waits => {
-                self.retry_at = None;
-                self.become_preparing(false);
-            }
-            Role::Preparing(preparing) if preparing.next_beat <= self.now => {
-                self.send_prepare();
-                self.try_establish();
-            }
-            _ => {}
-        }
-        self.review_voters();
-        self.go_on_leaving();
-        self.review_quorum();
-        self.review_snapshot();
-    }
-
-    fn receive(&mut self, from: P, message: LogMessage<P>) {
-        match message {
-            LogMessage::Prepare { ballot, regime, config_index, decided, len, accepted } => {
-                self.on_prepare(from, Theirs { ballot, regime, config_index, decided, len, accepted });
-            }
-            LogMessage::Promise { ballot, regime, accepted, decided, len, from: at, entries } => {
-                self.on_promise(from, ballot, PromisePiece { regime, accepted, decided, len, from: at, entries });
-            }
-            LogMessage::More { ballot, from: after } => self.on_more(from, ballot, after),
-            LogMessage::Sync { ballot, prior, start, hash, from: at, entries, len } => {
-                self.on_sync(from, SyncPiece { ballot, prior, start, hash, from: at, entries, len });
-            }
-            LogMessage::Accept { ballot, prev_len, entries, decided } => {
-                self.on_accept(from, ballot, prev_len, entries, decided);
-            }
-            LogMessage::Accepted { ballot, len } => self.on_accepted(from, ballot, len),
-            LogMessage::Beat { ballot, len, decided, sync } => self.on_beat(from, ballot, len, decided, sync),
-            LogMessage::Ask { ballot, accepted, len, decided, hash } => {
-                self.on_ask(from, ballot, Asked { accepted, len, decided, hash });
-            }
-            LogMessage::Nack { promised } => self.on_nack(promised),
-            LogMessage::Stale { decided } => self.on_stale(from, decided),
-            LogMessage::Fetch { regime, from: after, hash } => self.on_fetch(from, regime, after, hash),
-            LogMessage::Learn { regime, from: at, hash, entries, decided } => {
-                self.on_learn(from, Learnt { regime, from: at, hash, entries, decided });
-            }
-            LogMessage::Snapshot(piece) => self.on_snapshot(from, piece),
-            LogMessage::Status { regime, decided, hash } => self.on_status(from, regime, decided, hash),
-            LogMessage::Leaving => self.on_leaving(from),
-        }
-    }
-
-    /// Puts the next decided entry into the chain, and into state.
-    fn settle(&mut self, entry: Arc<Entry<P>>) {
-        self.chain.push(Arc::clone(&entry));
-        let decided = self.chain.decided();
-        self.unsnapshot_bytes += entry.weight();
-        self.disk.note_decided(decided);
-        let applies = match &*entry {
-            Entry::Line(say) => self.applied.apply(say, decided) == Verdict::Applied,
-            Entry::Config(_) => {
-                // Whoever restarts without knowing it needs the voters before it too, who may be gone.
-                self.disk.write_decided();
-                self.voters_changed = true;
-                true
-            }
-            Entry::Note { .. } => true,
-        };
-        if let Some(index) = Index::new(decided) {
-            self.events.push_back(LogEvent::Decided { index, entry, applies });
-        }
-    }
-
-    fn alarm(&mut self, alarm: Alarm<P>) {
-        self.events.push_back(LogEvent::Alarm(alarm));
-    }
-
-    fn gate(&mut self, thing: Gated<P>) {
-        if let Some(thing) = self.disk.after_writes(thing) {
-            self.let_out(thing);
-        }
-    }
-
-    fn let_out(&mut self, thing: Gated<P>) {
-        match thing {
-            Gated::Send(to, message) => self.send(to, message),
-            Gated::Accepted(to, ballot, len) if to == self.me => self.on_accepted(to, ballot, len),
-            Gated::Accepted(to, ballot, len) => match self.ack {
-                Some((_, known, longest)) if (known, longest) >= (ballot, len) => {}
-                _ => self.ack = Some((to, ballot, len)),
-            },
-            Gated::OwnPromise(ballot) => self.on_own_promise(ballot),
-        }
-    }
-
-    fn send(&mut self, to: P, message: LogMessage<P>) {
-        self.send_all(vec![to], message);
-    }
-
-    fn send_all(&mut self, to: Vec<P>, message: LogMessage<P>) {
-        if !to.is_empty() {
-            self.transmits.push_back(LogTransmit { to, message });
-        }
     }
 }

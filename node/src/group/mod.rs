@@ -28,8 +28,10 @@ mod confirming;
 mod consent;
 mod guests;
 mod joining;
+mod links;
 mod lookup;
 mod outgoing;
+mod output;
 mod owner;
 mod private;
 mod requests;
@@ -46,11 +48,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use election::Bully;
-use history::{Entries, History, LogConfig, Loss, MessageId, Read, Session, Write};
+use history::{Entries, History, LogConfig, Read, Session};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use tracing::{trace, warn};
-use transport::{Address, DialError, PeerId, PeerInfo, Unreachable};
+use transport::{Address, PeerId, PeerInfo};
 use uuid::Uuid;
 
 use self::answers::Answers;
@@ -62,15 +64,14 @@ use self::joining::Joining;
 pub use self::lookup::HistoryQuery;
 pub(crate) use self::lookup::own_entry;
 pub use self::outgoing::Outgoing;
+pub use self::output::{Direct, Output};
 use self::private::{Privates, Shown};
 use self::requests::Requests;
 pub use self::restored::Restored;
 pub use self::views::{Listed, Sizes};
-use crate::api::{AskError, CalcError, GuestRefusal, Members, NameRefusal, ProposeError, RequestError, VoteError};
-use crate::event::{Event, Leader, Member, Private};
+use crate::event::Leader;
 use crate::name::Name;
 use crate::presence::Presence;
-use crate::proposals::ProposalState;
 use crate::roster::{Edit, Roster, RosterVersion};
 use crate::timestamp::Timestamp;
 use crate::wire::{self, Incoming, Message};
@@ -108,69 +109,6 @@ pub struct Settings {
     pub seed: u64,
     /// What was kept on a disk, if there is one: then [`Output::Write`] and [`Output::Read`] are to be served.
     pub disk: Option<Restored>,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Send a message to these peers.
-    Send(Vec<PeerId>, Outgoing),
-    /// Tell the member's owner.
-    Event(Event),
-    /// Keep a link to a member.
-    Dial {
-        /// Which member.
-        peer: PeerId,
-        /// Where it listens.
-        address: Address,
-        /// Whether to dial at once, and not leave it to the other.
-        eager: bool,
-    },
-    /// This peer is a member, with these.
-    Admitted(Vec<Member>),
-    /// The leader refuses the name.
-    Refused(NameRefusal),
-    /// Nobody admitted this peer: what became of each address.
-    NotJoined(Vec<(Address, Option<DialError>)>),
-    /// What became of a private message.
-    Delivered(MessageId, bool),
-    /// Put this on the disk, and tell [`Group::handle_written`]. Only with a disk.
-    Write(Write<PeerId>),
-    /// Read this from the disk, and hand it to [`Group::handle_read`]. Only with a disk.
-    Read(Read<PeerId>),
-    /// A line that is to be kept on the disk until it is confirmed. Nobody waits for that. Only with a disk.
-    Keep(history::Say),
-    /// It need not be kept any longer. Only with a disk.
-    Forget(MessageId),
-    /// The answer to a request for the members.
-    Members(u64, Result<Members, RequestError>),
-    /// What became of the wish of a gateway's user to be a member.
-    Guest(PeerId, Result<Name, GuestRefusal>),
-    /// Something was said to a user of this peer's gateway alone: [`Group::handle_handed`] is to be told what became of it.
-    Direct(Direct),
-    /// Nothing more is to be waited for: say goodbye.
-    Depart,
-    /// The answer to a request for the value of an expression.
-    Calculated(u64, Result<f64, CalcError>),
-    /// The answer to a program's own request.
-    Requested(u64, Result<Bytes, AskError>),
-    /// Do what a program's own request wants, and tell [`Group::handle_done`].
-    Execute(Task),
-    /// What became of a proposal: its id, once it is confirmed.
-    Proposed(u64, Result<MessageId, ProposeError>),
-    /// What became of a vote: how the proposal stands, once it is confirmed.
-    Voted(u64, Result<ProposalState, VoteError>),
-}
-
-/// A private line for a user of this peer's gateway.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Direct {
-    /// Which user.
-    pub guest: PeerId,
-    /// What was said.
-    pub private: Private,
-    /// Which peer waits to be told that it was delivered.
-    pub sender: PeerId,
 }
 
 /// Whether this peer is a member.
@@ -285,74 +223,6 @@ impl Group {
         group
     }
 
-    /// A peer can be reached: over a link of one's own, if it is direct, and otherwise through others.
-    pub fn handle_reachable(&mut self, peer: PeerInfo, direct: bool, now: Now) {
-        let id = peer.id;
-        self.reachable.insert(id, peer);
-        let seen = self.presence.handle_reachable(id);
-        self.tell_seen(seen);
-        self.bully.handle_reachable(id, now.instant);
-        if !direct {
-            self.bully.handle_link_lost(id, now.instant);
-        }
-        self.match_partner(id, now);
-        self.privates.handle_path(id, now.instant);
-        self.send_privates(now);
-        self.send_have(id);
-        if let Stage::Joining(joining) = &mut self.stage
-            && self.roster.as_ref().is_some_and(|roster| roster.leader() == id)
-        {
-            joining.ask_at = now.instant;
-        }
-        self.settle(now);
-    }
-
-    /// A reachable peer is reached another way. What was on its way over a link that ended may be lost.
-    pub fn handle_path(&mut self, peer: PeerId, direct: bool, now: Now) {
-        if direct {
-            self.bully.handle_link_restored(peer, now.instant);
-        } else {
-            self.bully.handle_link_lost(peer, now.instant);
-            if self.partners.contains(&peer) {
-                self.history.handle_reachable(peer, now.instant);
-            }
-            self.requests.handle_lost(peer);
-            self.privates.handle_path(peer, now.instant);
-            self.send_privates(now);
-            self.send_have(peer);
-        }
-        self.settle(now);
-    }
-
-    /// A peer cannot be reached, or more is known of why.
-    pub fn handle_unreachable(&mut self, peer: PeerId, why: Unreachable, now: Now) {
-        self.reachable.remove(&peer);
-        self.pulled.remove(&peer);
-        if let Stage::Joining(joining) = &mut self.stage {
-            joining.handle_lost(peer, now.instant);
-            // It may have told of a group that nobody else knows: whoever is left is asked anew.
-            self.roster = None;
-        }
-        let seen = self.presence.handle_unreachable(peer, why, now.instant);
-        self.tell_seen(seen);
-        self.bully.handle_unreachable(peer, now.instant);
-        self.match_partner(peer, now);
-        self.history.handle_unreachable(peer, confirming::loss(why), now.instant);
-        self.requests.handle_lost(peer);
-        for id in self.privates.handle_gone(peer) {
-            self.outputs.push_back(Output::Delivered(id, false));
-        }
-        self.settle(now);
-    }
-
-    /// An address to join through led nowhere.
-    pub fn handle_seed_failed(&mut self, address: Address, error: DialError, now: Now) {
-        if let Stage::Joining(joining) = &mut self.stage {
-            joining.handle_failure(address, error);
-            self.settle(now);
-        }
-    }
-
     /// Frames from a reachable peer.
     pub fn handle_frames(&mut self, from: PeerId, frames: Vec<Bytes>, now: Now) {
         self.now = now;
@@ -457,42 +327,6 @@ impl Group {
             self.flush_log();
         }
         self.outputs.pop_front()
-    }
-
-    /// Whether exactly these, by id, take part and can be reached.
-    pub fn has_partners(&self, peers: &[PeerId]) -> bool {
-        self.partners.iter().eq(peers)
-    }
-
-    /// The peers that take part and can be reached, by id.
-    pub fn partners(&self) -> Vec<PeerId> {
-        self.partners.iter().copied().collect()
-    }
-
-    /// Finds out anew whether one peer is a partner: in a crowd that joins everybody comes in reach of everybody.
-    fn match_partner(&mut self, peer: PeerId, now: Now) {
-        let listed = self.is_member() && self.roster.as_ref().is_some_and(|roster| roster.contains(peer));
-        if listed && self.reachable.contains_key(&peer) {
-            if self.partners.insert(peer) {
-                self.history.handle_reachable(peer, now.instant);
-            }
-        } else if self.partners.remove(&peer) {
-            self.history.handle_unreachable(peer, Loss::Silent, now.instant);
-        }
-    }
-
-    /// Finds out anew who is a partner, and tells those parts that talk to partners only.
-    fn match_partners(&mut self, now: Now) {
-        let roster = self.roster.as_ref().filter(|_| self.is_member());
-        let is_partner = |peer: &&PeerId| roster.is_some_and(|roster| roster.contains(**peer));
-        let partners: BTreeSet<_> = self.reachable.keys().filter(is_partner).copied().collect();
-        for peer in self.partners.difference(&partners) {
-            self.history.handle_unreachable(*peer, Loss::Silent, now.instant);
-        }
-        for peer in partners.difference(&self.partners) {
-            self.history.handle_reachable(*peer, now.instant);
-        }
-        self.partners = partners;
     }
 
     /// Whether this peer leads, and the roster is its own to change.

@@ -8,10 +8,13 @@ mod together;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use transport::Incarnation;
+use history::MessageId;
+use transport::{DialError, Incarnation, Unreachable};
 
 use super::*;
-use crate::event::LeftReason;
+use crate::api::NameRefusal;
+use crate::event::{Event, LeftReason};
+use crate::proposals::ProposalState;
 
 const TICK: Duration = Duration::from_millis(5);
 
