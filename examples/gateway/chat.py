@@ -3,8 +3,16 @@
 
     chat.py NAME HOST:PORT [HOST:PORT ...]
 
-What is typed is said to everyone. /list shows who is there, /msg NAME TEXT speaks to one alone, /quit leaves. When the peer that it is
-connected to dies it goes on through the next address, under the same name if that is still free, and otherwise under another.
+What is typed is said to everyone, but for these:
+
+    @members         who is there
+    @msg NAME TEXT   speaks to one alone
+    @help            this list
+    @exit            leaves; so do Ctrl-C and Ctrl-D
+    @@...            says a text that begins with @
+
+When the peer that it is connected to dies, or says nothing for 15 s, it goes on through the next address, under the same name if that is
+still free, and otherwise under another.
 """
 
 import os
@@ -13,6 +21,7 @@ import socket
 import struct
 import sys
 import time
+import unicodedata
 
 JOIN, LEAVE, MESSAGE, LIST, DIRECT, ERROR = range(6)
 
@@ -20,29 +29,48 @@ CONNECT_TIMEOUT = 3  # seconds for one address
 ROUNDS = 40  # how often all addresses are tried before it gives up
 PAUSE = 0.25  # seconds between two rounds
 SAME_NAME = 3  # how often the same name is asked for again after a peer died: the others may not have noticed yet
+OTHER_NAMES = 20  # how many others are asked for
+QUIET = 10  # seconds without a word from the peer, after which it is asked who is there
+PATIENCE = 5  # seconds that it has to answer
 LONGEST = 65535
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[1] in ("-h", "--help"):
-        sys.exit(__doc__.strip())
+    if sys.argv[1:] and sys.argv[1] in ("-h", "--help"):
+        print(__doc__.strip())
+        sys.exit(0)
+    if len(sys.argv) < 3:
+        fail("it needs a name and an address: chat.py NAME HOST:PORT [HOST:PORT ...]")
     try:
-        sys.exit(Chat(sys.argv[1], [address(text) for text in sys.argv[2:]]).run())
+        sys.exit(Chat(name(sys.argv[1]), [address(text) for text in sys.argv[2:]]).run())
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+def fail(why, code=2):
+    print(f"chat.py: {why}", file=sys.stderr)
+    sys.exit(code)
+
+
+def name(text):
+    """What the peer would refuse under any circumstances need not be asked for."""
+    bad = any(char.isspace() or unicodedata.category(char) == "Cc" for char in text)
+    if bad or not 1 <= len(text) <= 32 or text.startswith("@"):
+        fail(f"`{text}` is no name: 1 to 32 characters, no white space, no @ at the beginning")
+    return text
 
 
 def address(text):
     """`host:port` as a pair."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
-        sys.exit(f"chat.py: `{text}` is no address: write HOST:PORT")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        fail(f"`{text}` is no address: write HOST:PORT")
     return host.strip("[]"), int(port)
 
 
 def frame(kind, text=""):
     """A frame: a type, a length of two bytes in network order, and so many bytes."""
-    payload = text.encode()[:LONGEST]
+    payload = text.encode()[:LONGEST].decode(errors="ignore").encode()  # cut at a character
     return struct.pack(">BH", kind, len(payload)) + payload
 
 
@@ -72,6 +100,8 @@ class Chat:
         self.joined = False
         self.was_member = False
         self.tries = 0
+        self.heard_at = 0
+        self.asked_at = None  # when it was asked who is there only to see whether it lives
         self.typed = b""
         self.pending = []  # lines that were typed before it was a member
         self.prompts = sys.stdin.isatty()
@@ -83,7 +113,9 @@ class Chat:
             events.register(sys.stdin, selectors.EVENT_READ)
             events.register(self.socket, selectors.EVENT_READ)
             while True:
-                for key, _ in events.select():
+                ready = events.select(1)
+                self.heed_silence()
+                for key, _ in ready:
                     if key.fileobj is self.socket:
                         self.hear()
                     elif key.fileobj is sys.stdin and not self.read_keyboard():
@@ -100,15 +132,16 @@ class Chat:
                 self.next = (self.next + 1) % len(self.addresses)
                 try:
                     self.socket = socket.create_connection((host, port), CONNECT_TIMEOUT)
-                    self.socket.settimeout(None)
+                    self.socket.settimeout(PATIENCE)
                     self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                     self.socket.sendall(frame(JOIN, self.name))
                 except OSError:
                     continue
                 self.frames = Frames()
+                self.heard_at, self.asked_at = time.monotonic(), None
                 self.show(f"**connected to {host}:{port}**")
                 return
-        sys.exit("chat.py: nobody answers at any of these addresses")
+        fail("nobody answers at any of these addresses", 4)
 
     def reconnect(self):
         self.events.unregister(self.socket)
@@ -124,6 +157,17 @@ class Chat:
         except OSError:
             pass  # it is read next, and its end is seen there
 
+    def heed_silence(self):
+        """A peer that hangs keeps its connections: only its silence tells."""
+        now = time.monotonic()
+        if now - self.heard_at < QUIET:
+            return
+        if self.asked_at is None:
+            self.asked_at = now
+            self.send(LIST)
+        elif now - self.asked_at > PATIENCE:
+            self.reconnect()
+
     # What comes in.
 
     def hear(self):
@@ -134,6 +178,7 @@ class Chat:
         if not data:
             self.reconnect()
             return
+        self.heard_at = time.monotonic()
         for kind, payload in self.frames.feed(data):
             self.act(kind, payload)
 
@@ -141,28 +186,32 @@ class Chat:
         text = payload.decode(errors="replace")
         if kind == JOIN:
             self.admitted() if payload == b"\0" else self.refused()
+        elif kind == LIST and self.asked_at is not None:
+            self.asked_at = None
         elif kind == LIST:
             self.show("members: " + ", ".join(text.split("\n")))
         elif kind == ERROR:
             self.show(f"! {text}")
-        else:
+        elif self.joined:
             self.show(text)
+        # Before it is a member there is but one: the list of commands, for those who speak the protocol by hand.
         if kind == MESSAGE and text.startswith("**You are now called ") and text.endswith("**"):
             self.name = text[len("**You are now called ") : -2]
 
     def admitted(self):
         self.joined = self.was_member = True
         self.tries = 0
-        self.show(f"**you are {self.name}**")
+        self.show(f"**you are {self.name}** (@help lists the commands)")
         pending, self.pending = self.pending, []
         for line in pending:
             self.say(line)
 
     def refused(self):
         self.tries += 1
-        if self.was_member and self.tries <= SAME_NAME:
-            time.sleep(PAUSE)
-        else:
+        if self.tries > SAME_NAME + OTHER_NAMES:
+            fail(f"`{self.name}` is refused, like all before it: choose another name, or another peer", 3)
+        time.sleep(PAUSE)
+        if not self.was_member or self.tries > SAME_NAME:
             taken, number = self.name, self.tries + 1 - (SAME_NAME if self.was_member else 0)
             self.name = f"{self.wanted[:28]}-{number}"
             self.show(f"**{taken} is refused: trying {self.name}**")
@@ -179,10 +228,14 @@ class Chat:
         return all(self.typed_line(line.decode(errors="replace")) for line in lines)
 
     def typed_line(self, line):
-        if line == "/quit":
+        if line == "@exit":
             self.send(LEAVE)
             return False
-        if line and self.joined:
+        if line == "@help":
+            self.show(__doc__.strip().split("\n\n")[3])
+        elif line.startswith("@") and line.split()[0] not in ("@members", "@msg") and not line.startswith("@@"):
+            self.show(f"! there is no command `{line.split()[0]}`, nothing was sent (@help lists the commands)")
+        elif line and self.joined:
             self.say(line)
         elif line:
             self.pending.append(line)
@@ -190,12 +243,13 @@ class Chat:
         return True
 
     def say(self, line):
-        if line == "/list":
+        command, _, rest = line.partition(" ")
+        if command == "@members":
             self.send(LIST)
-        elif line.startswith("/msg "):
-            self.send(DIRECT, line[len("/msg ") :])
+        elif command == "@msg":
+            self.send(DIRECT, rest.strip())
         else:
-            self.send(MESSAGE, line)
+            self.send(MESSAGE, line.removeprefix("@"))
 
     # The screen.
 

@@ -4,8 +4,8 @@
 #
 #   chat.sh NAME HOST PORT
 #
-# What is typed is said to everyone. /list shows who is there, /msg NAME TEXT speaks to one alone, /quit or the end of the
-# input leaves.
+# What is typed is said to everyone. @members shows who is there, @msg NAME TEXT speaks to one alone, @exit or the end of the
+# input leaves; a text that begins with @ begins with @@.
 
 set -u
 export LC_ALL=C # ${#text} counts bytes then, as lengths do
@@ -60,9 +60,11 @@ frame 0 "$1"
 while IFS= read -r line; do
   case $line in
     '') ;;
-    /quit) break ;;
-    /list) frame 3 '' ;;
-    '/msg '*) frame 4 "${line#/msg }" ;;
+    @exit) break ;;
+    @members) frame 3 '' ;;
+    '@msg '*) frame 4 "${line#@msg }" ;;
+    @@*) frame 2 "${line#@}" ;;
+    @*) printf '! nothing was sent, there is no command %s: @members, @msg NAME TEXT, @exit\n' "${line%% *}" ;;
     *) frame 2 "$line" ;;
   esac
 done
