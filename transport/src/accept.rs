@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{debug, warn};
 
-use crate::connections::Other;
+use crate::connections::OtherEnd;
 use crate::control::Refusal;
 use crate::event::DialError;
 use crate::handshake;
@@ -58,7 +58,7 @@ pub(crate) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
 
 /// One accepted connection, from its hello to the link.
 async fn welcome(shared: Arc<Shared>, stream: TcpStream, from: SocketAddr, token: u64) {
-    let other = |name| Other { address: Some(from), name };
+    let other = |name| OtherEnd::peer(Some(from), name);
     let hello = runtime::timeout(HELLO_LIMIT, handshake::read_hello(stream, &shared.identity)).await;
     shared.silent_gone(token);
     let acquainted = match hello.unwrap_or(Err((DialError::TimedOut, None))) {

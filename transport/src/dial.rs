@@ -9,7 +9,7 @@ use futures::future::join_all;
 use rand::RngExt;
 use tracing::{debug, trace};
 
-use crate::connections::Other;
+use crate::connections::OtherEnd;
 use crate::control::Refusal;
 use crate::event::{DialError, Event, Unreachable};
 use crate::handshake;
@@ -114,7 +114,7 @@ async fn attempt(shared: &Arc<Shared>, address: SocketAddr) -> Result<PeerId, Fa
         Ok(acquainted) => acquainted,
         Err((DialError::Refused(Refusal::Duplicate), Some(by))) => return Ok(by),
         Err(failure) => {
-            Other { address: Some(address), name: "" }.rejected(&failure.0);
+            OtherEnd::peer(Some(address), "").rejected(&failure.0);
             return Err(failure);
         }
     };

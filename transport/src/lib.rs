@@ -65,7 +65,7 @@ pub mod runtime;
 pub use batch::Batch;
 pub use codec::{MAX_MESSAGE_BYTES, PIECE_BYTES, decode, encode};
 pub use config::Config;
-pub use connections::CONNECTIONS;
+pub use connections::{CONNECTIONS, OtherEnd};
 pub use control::{Farewell, PROTOCOL_VERSION, Refusal};
 pub use error::{AddressError, ConfigError, DecodeError, ListenError, SendError};
 pub use event::{DialError, Event, Unreachable};

@@ -14,7 +14,7 @@ use futures::{AsyncWrite, AsyncWriteExt};
 use crate::beat::Beat;
 use crate::codec::{self, HEADER_BYTES, Kind, MAX_MESSAGE_BYTES, PIECE_BYTES};
 use crate::congestion::Congestion;
-use crate::connections::Other;
+use crate::connections::OtherEnd;
 use crate::control::{Control, Farewell, Ping};
 use crate::error::SendError;
 use crate::event::Unreachable;
@@ -68,8 +68,8 @@ impl Link {
     }
 
     /// The other end of the connection.
-    pub(crate) fn other(&self) -> Other<'_> {
-        Other { address: self.address, name: &self.peer.name }
+    pub(crate) fn other(&self) -> OtherEnd<'_> {
+        OtherEnd::peer(self.address, &self.peer.name)
     }
 
     /// Tells the other end that this connection is the link, ahead of anything else.

@@ -12,7 +12,6 @@ mod budget;
 mod client;
 mod frame;
 mod queue;
-mod record;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -25,11 +24,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use history::MessageId;
 use tracing::debug;
-use transport::PeerId;
+use transport::{OtherEnd, PeerId};
 
 use self::client::{Client, Step, Wish, error};
 pub(crate) use self::queue::Queue;
-use self::record::Other;
 pub(crate) use self::server::serve;
 use crate::api::GuestRefusal;
 use crate::event::{Event, Private};
@@ -78,9 +76,14 @@ struct Seat {
 }
 
 impl Seat {
-    fn other(&self) -> Other<'_> {
-        Other { from: self.from, name: self.client.asked() }
+    fn other(&self) -> OtherEnd<'_> {
+        other(self.from, self.client.asked())
     }
+}
+
+/// A client's end of its connection, for the record of connections.
+fn other(from: SocketAddr, name: &str) -> OtherEnd<'_> {
+    OtherEnd { kind: "gateway", address: Some(from), name }
 }
 
 /// All clients of one peer.
@@ -264,7 +267,7 @@ impl Gateway {
                 Some(Step::Wish(wish)) => self.run(id, wish),
                 Some(Step::Reply(reply)) => _ = self.reply(id, reply),
                 Some(Step::Unnamed { asked, why, reply }) => {
-                    Other { from: seat.from, name: &asked }.rejected(why);
+                    other(seat.from, &asked).rejected(why);
                     self.reply(id, reply);
                 }
                 None => break,

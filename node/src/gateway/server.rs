@@ -10,10 +10,9 @@ use futures::future::{Either, select};
 use tracing::{debug, warn};
 use transport::{PeerId, PlainListener, PlainStream, runtime};
 
-use super::Input;
 use super::client::error;
 use super::queue::{Drain, queue};
-use super::record::Other;
+use super::{Input, other};
 
 /// How many clients one peer serves. One more is told so, and to try another peer.
 const MOST_CLIENTS: usize = 1_000;
@@ -54,7 +53,7 @@ pub(crate) async fn serve(listener: PlainListener, inputs: Sender<Input>) {
                 drop(counted);
             });
         } else {
-            Other { from, name: "" }.rejected(format_args!("this peer has {MOST_CLIENTS} clients already"));
+            other(from, "").rejected(format_args!("this peer has {MOST_CLIENTS} clients already"));
             if Arc::strong_count(&refused) <= MOST_REFUSED {
                 let counted = refused.clone();
                 runtime::spawn(async move {

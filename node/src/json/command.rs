@@ -71,6 +71,23 @@ pub(crate) enum Action {
     Proposals,
 }
 
+impl Action {
+    /// Whether others are asked, or the disk: such commands wait for their answers beside each other, so many at a time.
+    pub(crate) fn is_long(&self) -> bool {
+        match self {
+            Self::Msg { .. }
+            | Self::Members
+            | Self::Lines(_)
+            | Self::Calc { .. }
+            | Self::Propose { .. }
+            | Self::Vote { .. } => true,
+            Self::Say { .. } | Self::Leader | Self::Status | Self::Takeover { .. } | Self::Leave | Self::Proposals => {
+                false
+            }
+        }
+    }
+}
+
 /// A line that is no command.
 #[derive(Debug)]
 pub(crate) struct Refused {

@@ -1,17 +1,16 @@
 //! The member as a program sees it: newline-delimited JSON on stdin and stdout.
 
 mod body;
+mod code;
 mod command;
 mod history;
 mod line;
 mod proposals;
 
+use std::fmt::Display;
+
 use futures::{StreamExt as _, stream};
-use node::text::TextError;
-use node::{
-    CalcError, Event, HistoryError, HistoryQuery, MsgError, Node, ProposeError, RequestError, SayError, TakeoverError,
-    VoteError,
-};
+use node::{Event, HistoryQuery, Node};
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -21,6 +20,7 @@ use crate::output::Output;
 use crate::pages::{self, MAX_BEFORE_PAGE_BYTES};
 use crate::session::{self, Beside, Departure, Face};
 use crate::signals::Signals;
+use code::Code;
 use command::{Action, Command, Reference};
 
 /// Joins, speaks JSON, leaves. `events_only`: stdin is not read.
@@ -101,81 +101,46 @@ impl Json {
     /// Does what a command says. What others are asked for is answered when they answer; the rest in order.
     async fn obey(&self, Command { reference, action }: Command, beside: &mut Beside) -> Option<Departure> {
         let (node, lines) = (self.node.clone(), self.lines.clone());
-        match action {
-            Action::Say { text } => match node.say(&text).await {
-                Ok(message) => lines.reply(&reference, body::said(&message)),
-                Err(error) => lines.error(&reference, error.code(), &error),
-            },
-            Action::Leader => match node.leader().await {
-                Ok(leader) => lines.reply(&reference, body::leader(leader.as_ref())),
-                Err(ended) => lines.error(&reference, "left", &ended),
-            },
-            Action::Status => match node.status().await {
-                Ok(status) => lines.reply(&reference, body::status(&status)),
-                Err(ended) => lines.error(&reference, "left", &ended),
-            },
-            Action::Takeover { lost } => match node.takeover(lost).await {
-                Ok(()) => lines.reply(&reference, body::taken_over()),
-                Err(error) => lines.error(&reference, error.code(), &error),
-            },
-            Action::Proposals => match node.proposals().await {
-                Ok(all) => lines.reply(&reference, proposals::list(&all)),
-                Err(ended) => lines.error(&reference, "left", &ended),
-            },
-            Action::Leave => return Some(Departure::Asked),
+        let message = match &action {
             Action::Lines(_) if lines.0.waiting() > MAX_BEFORE_PAGE_BYTES => {
-                lines.error(&reference, "busy", &"what was printed is not read yet: read it, then ask again");
+                Some("what was printed is not read yet: read it, then ask again".to_owned())
             }
-            Action::Msg { .. }
-            | Action::Members
-            | Action::Lines(_)
-            | Action::Calc { .. }
-            | Action::Propose { .. }
-            | Action::Vote { .. }
-                if !beside.has_room() =>
-            {
-                let message = format!("{} commands wait for their answers: wait for some of them", Beside::MAX_OPEN);
-                lines.error(&reference, "busy", &message);
+            action if action.is_long() && !beside.has_room() => {
+                Some(format!("{} commands wait for their answers: wait for some of them", Beside::MAX_OPEN))
             }
-            Action::Msg { to, text } => beside.open(async move {
-                match node.msg(&to, &text).await {
-                    Ok(delivery) => lines.reply(&reference, body::delivered(&delivery)),
-                    Err(error) => lines.error(&reference, error.code(), &error),
-                }
+            _ => None,
+        };
+        if let Some(message) = message {
+            lines.error(&reference, "busy", &message);
+            return None;
+        }
+        let to = Asker { lines, reference };
+        match action {
+            Action::Leave => return Some(Departure::Asked),
+            Action::Say { text } => to.answer(node.say(&text).await, |id| to.reply(body::said(id))),
+            Action::Leader => to.answer(node.leader().await, |leader| to.reply(body::leader(leader.as_ref()))),
+            Action::Status => to.answer(node.status().await, |status| to.reply(body::status(status))),
+            Action::Takeover { lost } => to.answer(node.takeover(lost).await, |()| to.reply(body::taken_over())),
+            Action::Proposals => to.answer(node.proposals().await, |all| to.reply(proposals::list(all))),
+            Action::Msg { to: whom, text } => beside.open(async move {
+                to.answer(node.msg(&whom, &text).await, |delivery| to.reply(body::delivered(delivery)));
             }),
             Action::Members => beside.open(async move {
-                match node.members().await {
-                    Ok(members) => lines.reply(&reference, body::members(&members)),
-                    Err(error) => lines.error(&reference, error.code(), &error),
-                }
+                to.answer(node.members().await, |members| to.reply(body::members(members)));
             }),
             Action::Calc { expression } => beside.open(async move {
-                match node.calc(&expression).await {
-                    Ok(value) => lines.reply(&reference, proposals::value(value)),
-                    Err(error) => lines.error(&reference, error.code(), &error),
-                }
+                to.answer(node.calc(&expression).await, |value| to.reply(proposals::value(*value)));
             }),
             Action::Propose { text } => beside.open(async move {
-                match node.propose(&text).await {
-                    Ok(id) => lines.reply(&reference, proposals::proposed(&id)),
-                    Err(error) => lines.error(&reference, error.code(), &error),
-                }
+                to.answer(node.propose(&text).await, |id| to.reply(proposals::proposed(id)));
             }),
             Action::Vote { proposal, consent } => beside.open(async move {
-                match node.vote(proposal, consent).await {
-                    Ok(state) => lines.reply(&reference, proposals::voted(state)),
-                    Err(error) => lines.error(&reference, error.code(), &error),
-                }
+                to.answer(node.vote(proposal, consent).await, |state| to.reply(proposals::voted(*state)));
             }),
             Action::Lines(query) => beside.open(async move {
                 let reads_on = matches!(query, HistoryQuery::From(..));
-                match node.history(query).await {
-                    Ok(page) => {
-                        let page = if reads_on { pages::keep_first(page) } else { pages::keep_last(page) };
-                        lines.reply(&reference, history::page(&page));
-                    }
-                    Err(error) => lines.error(&reference, error.code(), &error),
-                }
+                let keep = if reads_on { pages::keep_first } else { pages::keep_last };
+                to.answer(node.history(query).await.map(keep), |page| to.reply(history::page(page)));
             }),
         }
         None
@@ -187,109 +152,27 @@ impl Json {
 struct Lines(Output);
 
 impl Lines {
-    fn reply(&self, reference: &Reference, body: impl Serialize) {
-        self.0.line(&line::answer("reply", reference, body));
-    }
-
-    fn error(&self, reference: &Reference, code: &str, message: &dyn std::fmt::Display) {
+    fn error(&self, reference: &Reference, code: &str, message: &dyn Display) {
         self.0.line(&line::error(reference, code, message));
     }
 }
 
-/// The stable word for what went wrong.
-trait Code {
-    fn code(&self) -> &'static str;
+/// Whoever gave a command, and what it is to be reminded of with the answer.
+struct Asker {
+    lines: Lines,
+    reference: Reference,
 }
 
-impl Code for TextError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Empty => "empty",
-            Self::TooLong(_) => "too_long",
+impl Asker {
+    /// Replies with what there is, or says what went wrong.
+    fn answer<T>(&self, result: Result<T, impl Code + Display>, reply: impl FnOnce(&T)) {
+        match result {
+            Ok(answer) => reply(&answer),
+            Err(error) => self.lines.error(&self.reference, error.code(), &error),
         }
     }
-}
 
-impl Code for SayError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Text(error) => error.code(),
-            Self::BacklogFull(_) => "backlog_full",
-            Self::Ended(_) => "left",
-        }
-    }
-}
-
-impl Code for MsgError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownMember(_) => "unknown_member",
-            Self::Text(error) => error.code(),
-            Self::Ended(_) => "left",
-        }
-    }
-}
-
-impl Code for HistoryError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Words(_) => "no_words",
-            Self::Disk(_) => "disk_failed",
-            Self::Gone(_) => "gone",
-            Self::Ended(_) => "left",
-        }
-    }
-}
-
-impl Code for TakeoverError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Held => "quorum_held",
-            Self::NotLeader(_) => "not_leader",
-            Self::Others(_) => "wrong_lost",
-            Self::Ended(_) => "left",
-        }
-    }
-}
-
-impl Code for RequestError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NoLeader => "no_leader",
-            Self::Ended(_) => "left",
-        }
-    }
-}
-
-impl Code for CalcError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Expression(_) => "bad_expression",
-            Self::Request(error) => error.code(),
-        }
-    }
-}
-
-impl Code for ProposeError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Text(error) => error.code(),
-            Self::TooMany => "too_many_proposals",
-            Self::NoQuorum => "no_quorum",
-            Self::BacklogFull(_) => "backlog_full",
-            Self::Ended(_) => "left",
-        }
-    }
-}
-
-impl Code for VoteError {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownProposal(_) => "unknown_proposal",
-            Self::NotAnElector => "not_an_elector",
-            Self::NoQuorum => "no_quorum",
-            Self::BacklogFull(_) => "backlog_full",
-            Self::Ended(_) => "left",
-        }
+    fn reply(&self, body: impl Serialize) {
+        self.lines.0.line(&line::answer("reply", &self.reference, body));
     }
 }
