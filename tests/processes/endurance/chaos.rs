@@ -12,6 +12,7 @@ use mesh_tests::{Peer, Seed};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
 
+use super::guests::{self, Guests};
 use super::monkey::Monkey;
 
 /// How long a run is by default.
@@ -33,11 +34,13 @@ fn whatever_is_killed_the_rest_agrees_and_the_chat_goes_on() {
 
     let mut pace = seed.generator();
     let mut monkey = Monkey::new(seed.generator());
+    let guests = Guests::arrive(seed, &monkey.gateways());
     let mut said_at_rest = Vec::new();
     while Instant::now() < until {
         burst(&mut monkey, &mut pace);
         survivors_agree(&monkey);
-        said_at_rest.extend(everyone_speaks(&mut monkey));
+        guests.are_settled(&monkey.mesh);
+        said_at_rest.extend(everyone_speaks(&mut monkey, &guests));
         memory_is_bounded(&monkey);
     }
 
@@ -45,8 +48,14 @@ fn whatever_is_killed_the_rest_agrees_and_the_chat_goes_on() {
     monkey.restart_all();
     println!("at last: all five live");
     the_highest_rank_leads(&monkey);
+    guests.are_settled(&monkey.mesh);
+    said_at_rest.extend(guests.said_where_they_are());
     everyone_who_stayed_has_heard_all(&monkey, &said_at_rest);
-    everyone_speaks(&mut monkey);
+    everyone_speaks(&mut monkey, &guests);
+    guests.speak_to_each_other(&monkey.mesh);
+    guests.are_settled(&monkey.mesh);
+    guests.heard_all_rightly();
+    monkey.mesh.peers().iter().for_each(guests::privates_are_right);
     nothing_was_shown_twice(&monkey);
 }
 
@@ -68,8 +77,8 @@ fn survivors_agree(monkey: &Monkey) {
     println!("rest: {} agree on {}", monkey.mesh.live().len(), seat.name);
 }
 
-/// Among linked peers each line arrives at each, once. Gives the lines, with when they were said.
-fn everyone_speaks(monkey: &mut Monkey) -> Vec<(Instant, String)> {
+/// Among linked peers each line arrives at each, once, and at the users of their gateways. Gives the lines, with when they were said.
+fn everyone_speaks(monkey: &mut Monkey, guests: &Guests) -> Vec<(Instant, String)> {
     let authors: Vec<_> = monkey.mesh.live().iter().map(|peer| peer.name().to_owned()).collect();
     let lines: Vec<_> = authors.iter().map(|author| (author, monkey.fresh_text())).collect();
     let said = Instant::now();
@@ -82,7 +91,9 @@ fn everyone_speaks(monkey: &mut Monkey) -> Vec<(Instant, String)> {
             assert_eq!(peer.times_heard(text), 1, "{text} at {}", peer.name());
         }
     }
-    lines.into_iter().map(|(_, text)| (said, text)).collect()
+    lines.iter().for_each(|(author, text)| guests.hear(author, text));
+    let theirs = guests.speak(monkey);
+    lines.into_iter().map(|(_, text)| text).chain(theirs).map(|text| (said, text)).collect()
 }
 
 fn memory_is_bounded(monkey: &Monkey) {
@@ -98,12 +109,13 @@ fn the_highest_rank_leads(monkey: &Monkey) {
     loop {
         let seat = monkey.mesh.agree();
         let members = monkey.mesh.peer(&seat.name).members();
-        if members[0]["id"] == *seat.id && members[0]["leader"] == true {
+        let oldest = members.iter().find(|member| member["via"] == "peer").expect("the leader is a peer");
+        if oldest["id"] == *seat.id && oldest["leader"] == true {
             assert_eq!(members.iter().filter(|member| member["leader"] == true).count(), 1);
             println!("{} leads, the highest rank", seat.name);
             return;
         }
-        assert!(Instant::now() < deadline, "{} leads, but {} ranks higher", seat.name, members[0]["name"]);
+        assert!(Instant::now() < deadline, "{} leads, but {} ranks higher", seat.name, oldest["name"]);
         thread::sleep(Duration::from_millis(100));
     }
 }

@@ -1,5 +1,5 @@
 //! Random faults on real processes with data directories, all of them killed at once among them; at the end every history is the
-//! same, entry by entry, and has each confirmed line once.
+//! same, entry by entry, and has each confirmed line once, whether a peer said it or a user of a gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -12,6 +12,7 @@ use mesh_tests::{Peer, Seed};
 use rand::RngExt as _;
 use serde_json::{Value, json};
 
+use super::guests::Guests;
 use super::monkey::Monkey;
 
 /// How long a run is by default.
@@ -45,6 +46,7 @@ fn whatever_is_killed_nothing_confirmed_is_lost_and_nothing_is_there_twice() {
     fs::create_dir_all(&disks.0).unwrap_or_else(|error| panic!("{}: {error}", disks.0.display()));
     let mut pace = seed.generator();
     let mut monkey = Monkey::with_disks(seed.generator(), disks.0.clone());
+    let guests = Guests::arrive(seed, &monkey.gateways());
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
         for _ in 0..pace.random_range(3..12) {
@@ -59,6 +61,10 @@ fn whatever_is_killed_nothing_confirmed_is_lost_and_nothing_is_there_twice() {
         monkey.restart_all();
         monkey.mesh.agree();
     }
+    guests.are_settled(&monkey.mesh);
+    guests.hush();
+    let last = guests.speak(&mut monkey);
+    guests.are_settled(&monkey.mesh);
     let all = monkey.mesh.live();
     assert_eq!(all.len(), 5);
     let histories = confirmed_histories(&all);
@@ -69,6 +75,9 @@ fn whatever_is_killed_nothing_confirmed_is_lost_and_nothing_is_there_twice() {
     each_stands_once(first);
     what_was_confirmed_stands_where_it_was(&monkey, first);
     what_the_living_were_shown_is_there(&all, first);
+    let said = guests.said_where_they_are();
+    what_was_said_is_there(last.iter().chain(said.iter().map(|(_, text)| text)), first);
+    guests.heard_all_rightly();
     println!("{} kills; {} lines in the history of each", monkey.kills, first.len());
 }
 
@@ -133,4 +142,11 @@ fn what_the_living_were_shown_is_there(all: &[&Peer], history: &[Line]) {
         let mut seen = BTreeSet::new();
         assert!(shown.iter().all(|id| seen.insert(id)), "{} was shown something twice", peer.name());
     }
+}
+
+/// What users said lives as long as the peers that took it.
+fn what_was_said_is_there<'a>(lines: impl Iterator<Item = &'a String>, history: &[Line]) {
+    let texts: BTreeSet<_> = history.iter().map(|(_, _, text)| text).collect();
+    let lost: Vec<_> = lines.filter(|line| !texts.contains(line)).collect();
+    assert!(lost.is_empty(), "said, and in no history: {lost:?}");
 }

@@ -4,6 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod chaos;
 mod crowd;
+mod guest;
+mod guests;
 mod histories;
 mod monkey;
 

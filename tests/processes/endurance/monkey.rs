@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::json;
 
-/// Whoever is started again has the same name and the same port.
+/// Whoever is started again has the same name and the same ports.
 const NAMES: [&str; 5] = ["alice", "bob", "carol", "dave", "erin"];
 
 /// How many seconds somebody who comes back looks for the others.
@@ -20,6 +20,8 @@ pub(crate) struct Monkey {
     pub(crate) mesh: Cluster,
     random: SmallRng,
     ports: BTreeMap<&'static str, u16>,
+    /// On which they serve gateways.
+    gateways: BTreeMap<&'static str, u16>,
     /// Where they keep their histories, if they do.
     disks: Option<PathBuf>,
     lines: u64,
@@ -38,8 +40,8 @@ impl Monkey {
     }
 
     fn with(random: SmallRng, disks: Option<PathBuf>) -> Self {
-        let ports = NAMES.map(|name| (name, ports::free())).into();
-        let mut monkey = Self { mesh: Cluster::empty(), random, ports, disks, lines: 0, kills: 0 };
+        let [ports, gateways] = [(); 2].map(|()| NAMES.map(|name| (name, ports::free())).into());
+        let mut monkey = Self { mesh: Cluster::empty(), random, ports, gateways, disks, lines: 0, kills: 0 };
         monkey.restart_all();
         monkey
     }
@@ -120,6 +122,11 @@ impl Monkey {
         }
     }
 
+    /// The ports on which all serve gateways, while they live.
+    pub(crate) fn gateways(&self) -> Vec<u16> {
+        self.gateways.values().copied().collect()
+    }
+
     /// A text that nobody has said.
     pub(crate) fn fresh_text(&mut self) -> String {
         self.lines += 1;
@@ -128,9 +135,10 @@ impl Monkey {
 
     /// A name may be asked for once its last holder is known to be dead: until then it would rightly be refused.
     fn start(&mut self, name: &'static str) {
+        let mut launch = self.mesh.launch(name).port(self.ports[name]).with("--gateway", self.gateways[name]);
         if let Some(disks) = &self.disks {
             let disk = disks.join(name);
-            let mut launch = self.mesh.launch(name).port(self.ports[name]).with("--data-dir", disk.display());
+            launch = launch.with("--data-dir", disk.display());
             // Who has been here before remembers the others, and goes on alone if nobody answers.
             launch = launch.with("--join-timeout", RETURN);
             if let Some(member) = self.members().first().filter(|_| !disk.exists()) {
@@ -142,7 +150,6 @@ impl Monkey {
         self.mesh.all(&format!("{name} is known to be dead"), |peer| {
             !peer.view().members.values().any(|member| member == name)
         });
-        let mut launch = self.mesh.launch(name).port(self.ports[name]);
         if !self.members().is_empty() {
             for port in self.ports.values() {
                 launch = launch.leader(format!("127.0.0.1:{port}"));
