@@ -131,8 +131,8 @@ fn users_are_lines_of_the_console_like_any_other_member() {
 
 #[test]
 fn a_port_that_is_taken_is_one_line_and_exit_code_5() {
-    let port = ports::free();
-    let _taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
     let outcome = Launch::new("alice", &unique_group()).with("--gateway", port).run();
     assert_eq!((outcome.code, outcome.stderr.len()), (5, 1), "{outcome:?}");
     assert!(outcome.stderr[0].contains(&port.to_string()) && outcome.stderr[0].contains("--gateway"), "{outcome:?}");
