@@ -11,13 +11,13 @@ use mesh_tests::client::{Client, DIRECT, ERROR, Frame, Heard, JOIN, LIST, MESSAG
 use mesh_tests::{Bell, PATIENCE};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::seq::IndexedRandom as _;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
 
 /// How long somebody may be without a peer: as long as the silence of a dead one takes to be noticed, a leader to be found, and all
 /// of them to be started again.
 pub(crate) const ABSENCE: Duration = Duration::from_secs(30);
 
-/// How long a peer may take to answer. Whoever hangs is not waited for.
+/// How long a peer may take to answer: whoever hangs is not waited for, and all others can be tried within [`ABSENCE`].
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long a frame is waited for before anything else is looked after.
@@ -63,9 +63,10 @@ pub(crate) struct Stay {
 
 impl Guest {
     /// Somebody who goes to any of these gateways.
-    pub(crate) fn start(name: &'static str, gateways: Vec<u16>, random: SmallRng) -> Self {
+    pub(crate) fn start(name: &'static str, mut gateways: Vec<u16>, mut random: SmallRng) -> Self {
         let (words, orders) = mpsc::channel();
         let diary = Arc::<Diary>::default();
+        gateways.shuffle(&mut random);
         let life = Life { name, gateways, random, orders, diary: Arc::clone(&diary), lines: 0, due: Instant::now() };
         let life = thread::Builder::new().name(name.to_owned()).spawn(|| life.live());
         Self { name, diary, words, life: Some(life.expect("a thread can be started")) }
@@ -154,6 +155,7 @@ impl Diary {
 /// The user itself, in a thread of its own.
 struct Life {
     name: &'static str,
+    /// The next to be tried comes second, the last that was tried first.
     gateways: Vec<u16>,
     random: SmallRng,
     orders: Receiver<Frame>,
@@ -172,13 +174,14 @@ impl Life {
         }
     }
 
-    /// Tries one peer after the other until it is a member; none if its life is over.
+    /// Tries one peer after the other, all in turn, until it is a member; none if its life is over.
     fn arrive(&mut self) -> Option<(u16, Client)> {
         let began = Instant::now();
         let mut refusals = 0;
         while !self.diary.is_over() {
             assert!(began.elapsed() < ABSENCE, "{}: no peer within {ABSENCE:?}, {refusals} refusals", self.name);
-            let port = *self.gateways.choose(&mut self.random).expect("there are gateways");
+            self.gateways.rotate_left(1);
+            let port = self.gateways[0];
             match self.join(port, &mut refusals) {
                 Some(client) => {
                     println!("{} joined at {port} after {:?}, {refusals} refusals", self.name, began.elapsed());

@@ -120,7 +120,7 @@ impl Guests {
     pub(crate) fn heard_all_rightly(&self) {
         for guest in self.iter() {
             let stays = guest.stays();
-            let names: BTreeSet<_> = stays.iter().map(|stay| stay.name.as_str()).collect();
+            let names: BTreeSet<_> = stays.iter().map(|stay| stay.name.as_str()).chain([guest.name()]).collect();
             let words = stays.iter().flat_map(|stay| stay.heard_as(DIRECT));
             words_are_for(guest.name(), |to| names.contains(to), words);
             for stay in &stays {
@@ -130,7 +130,7 @@ impl Guests {
                 own.for_each(|own| assert_eq!(stay.times_heard(MESSAGE, &own), 0, "{} heard itself: {own}", stay.name));
             }
             let lines: usize = stays.iter().map(|stay| stay.said.len()).sum();
-            println!("{}: {} stays, {lines} lines that a peer took", guest.name(), stays.len());
+            println!("{} stays as {names:?}, {lines} lines that a peer took", stays.len());
         }
     }
 }
@@ -153,8 +153,11 @@ fn first_repeated<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<&'a st
     texts.find(|text| !seen.insert(*text))
 }
 
-/// The users in the leader's list as a peer has it, with the addresses of their peers; and the names of all.
-fn listed_at(peer: &Peer) -> Result<(Vec<(String, String)>, Vec<String>), String> {
+/// A user's name, and its peer's address.
+type User = (String, String);
+
+/// The users in the leader's list as a peer has it, and the names of all members.
+fn listed_at(peer: &Peer) -> Result<(Vec<User>, Vec<String>), String> {
     let reply = peer.ask(json!({"do": "members"}));
     let members = reply["members"].as_array().ok_or(format!("{} has no list", peer.name()))?;
     let text = |member: &Value, field: &str| member[field].as_str().unwrap_or_default().to_owned();
