@@ -37,7 +37,9 @@ fn whatever_is_killed_the_rest_agrees_and_the_chat_goes_on() {
     let guests = Guests::arrive(seed, &monkey.gateways());
     let mut said_at_rest = Vec::new();
     while Instant::now() < until {
+        guests.hurry(true);
         burst(&mut monkey, &mut pace);
+        guests.hurry(false);
         survivors_agree(&monkey);
         guests.are_settled(&monkey.mesh);
         said_at_rest.extend(everyone_speaks(&mut monkey, &guests));

@@ -1,6 +1,7 @@
 //! A user of gateways that lives through whatever becomes of peers: it says lines all the time, and where its connection ends, or
 //! nobody answers there, it goes on through another peer with the same name.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,9 @@ pub(crate) const ABSENCE: Duration = Duration::from_secs(30);
 
 /// How long a peer may take to answer: whoever hangs is not waited for, and all others can be tried within [`ABSENCE`].
 const ANSWER: Duration = Duration::from_secs(3);
+
+/// The same in a storm: somebody who does not wait for long leaves an old self behind, at a peer that may go on.
+const HASTE: RangeInclusive<Duration> = Duration::from_millis(200)..=ANSWER;
 
 /// How long a frame is waited for before anything else is looked after.
 const TURN: Duration = Duration::from_millis(20);
@@ -43,6 +47,7 @@ struct Diary {
     stays: Mutex<Vec<Stay>>,
     bell: Bell,
     hushed: AtomicBool,
+    hasty: AtomicBool,
     over: AtomicBool,
 }
 
@@ -67,7 +72,8 @@ impl Guest {
         let (words, orders) = mpsc::channel();
         let diary = Arc::<Diary>::default();
         gateways.shuffle(&mut random);
-        let life = Life { name, gateways, random, orders, diary: Arc::clone(&diary), lines: 0, due: Instant::now() };
+        let (due, haste) = (Instant::now(), ANSWER);
+        let life = Life { name, gateways, random, orders, diary: Arc::clone(&diary), lines: 0, due, haste };
         let life = thread::Builder::new().name(name.to_owned()).spawn(|| life.live());
         Self { name, diary, words, life: Some(life.expect("a thread can be started")) }
     }
@@ -105,6 +111,11 @@ impl Guest {
     /// Says nothing any more by itself.
     pub(crate) fn hush(&self) {
         self.diary.hushed.store(true, Ordering::Relaxed);
+    }
+
+    /// In a storm it is in haste.
+    pub(crate) fn hurry(&self, hasty: bool) {
+        self.diary.hasty.store(hasty, Ordering::Relaxed);
     }
 
     /// Waits until it has heard this since it is where it is.
@@ -163,6 +174,8 @@ struct Life {
     lines: u32,
     /// When it says something again.
     due: Instant,
+    /// How long it waits for an answer while it is in haste.
+    haste: Duration,
 }
 
 impl Life {
@@ -181,6 +194,7 @@ impl Life {
         while !self.diary.is_over() {
             assert!(began.elapsed() < ABSENCE, "{}: no peer within {ABSENCE:?}, {refusals} refusals", self.name);
             self.gateways.rotate_left(1);
+            self.haste = self.random.random_range(HASTE);
             let port = self.gateways[0];
             match self.join(port, &mut refusals) {
                 Some(client) => {
@@ -196,10 +210,10 @@ impl Life {
     /// Its old self may still be a member: then it is refused until that one's peer is known to be gone.
     fn join(&self, port: u16, refusals: &mut u32) -> Option<Client> {
         let mut client = Client::try_connect_to(port).ok()?;
-        client.answer_within(ANSWER, MESSAGE)?;
+        client.answer_within(self.patience(), MESSAGE)?;
         for _ in 0..TRIES {
             client.send(JOIN, self.name);
-            if client.answer_within(ANSWER, JOIN)? == "\0" {
+            if client.answer_within(self.patience(), JOIN)? == "\0" {
                 return Some(client);
             }
             *refusals += 1;
@@ -233,7 +247,7 @@ impl Life {
                 Heard::Silence => {}
             }
             match asked {
-                Some(at) if Instant::elapsed(&at) > ANSWER => return,
+                Some(at) if Instant::elapsed(&at) > self.patience() => return,
                 Some(_) => {}
                 None => {
                     if let Some((kind, text)) = self.next_word() {
@@ -248,6 +262,10 @@ impl Life {
                 }
             }
         }
+    }
+
+    fn patience(&self) -> Duration {
+        if self.diary.hasty.load(Ordering::Relaxed) { self.haste } else { ANSWER }
     }
 
     fn hear(&self, frame: Frame) {

@@ -38,6 +38,11 @@ impl Guests {
         self.iter().for_each(Guest::hush);
     }
 
+    /// In a storm nobody waits for long.
+    pub(crate) fn hurry(&self, hasty: bool) {
+        self.iter().for_each(|guest| guest.hurry(hasty));
+    }
+
     /// Waits until each is a member at a peer that lives, every peer lists each once, there, and nobody lists any other.
     pub(crate) fn are_settled(&self, mesh: &Cluster) {
         let deadline = Instant::now() + ABSENCE;
