@@ -57,7 +57,10 @@ fn whatever_is_killed_the_rest_agrees_and_the_chat_goes_on() {
     guests.speak_to_each_other(&monkey.mesh);
     guests.are_settled(&monkey.mesh);
     guests.heard_all_rightly();
-    monkey.mesh.peers().iter().for_each(guests::privates_are_right);
+    for peer in monkey.mesh.peers() {
+        guests::privates_are_right(peer);
+        guests.are_heard_in_order(peer.name(), texts(peer).iter().map(String::as_str));
+    }
     nothing_was_shown_twice(&monkey);
 }
 
@@ -140,6 +143,10 @@ fn nothing_was_shown_twice(monkey: &Monkey) {
             assert!(twice.is_empty(), "shown more than once at {}: {twice:?}", peer.name());
         }
     }
+}
+
+fn texts(peer: &Peer) -> Vec<String> {
+    peer.events().iter().filter(|event| event.is("message")).map(|event| event.text("text")).collect()
 }
 
 fn repeated(peer: &Peer, field: &str) -> BTreeSet<String> {

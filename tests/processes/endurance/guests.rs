@@ -121,6 +121,15 @@ impl Guests {
         self.iter().filter_map(Guest::stay).flat_map(|stay| stay.said).collect()
     }
 
+    /// What one said at one peer is shown in that order, wherever it is.
+    pub(crate) fn are_heard_in_order<'a>(&self, whom: &str, shown: impl Iterator<Item = &'a str>) {
+        let places: BTreeMap<_, _> = shown.enumerate().map(|(place, text)| (text, place)).collect();
+        for stay in self.iter().flat_map(Guest::stays) {
+            let lines: Vec<_> = stay.said.iter().filter(|(_, text)| places.contains_key(text.as_str())).collect();
+            assert!(lines.is_sorted_by_key(|(_, text)| places[text.as_str()]), "not in order at {whom}: {lines:?}");
+        }
+    }
+
     /// Nobody heard a line twice, a line of its own, or a word that was for somebody else.
     pub(crate) fn heard_all_rightly(&self) {
         for guest in self.iter() {
@@ -130,7 +139,8 @@ impl Guests {
             words_are_for(guest.name(), |to| names.contains(to), words);
             for stay in &stays {
                 let lines = stay.heard_as(MESSAGE).filter(|text| text.starts_with('['));
-                assert_eq!(first_repeated(lines), None, "{} heard it twice", stay.name);
+                assert_eq!(first_repeated(lines.clone()), None, "{} heard it twice", stay.name);
+                self.are_heard_in_order(&stay.name, lines.filter_map(|line| Some(line.split_once(' ')?.1)));
                 let own = stay.said.iter().map(|(_, text)| format!("[{}] {text}", stay.name));
                 own.for_each(|own| assert_eq!(stay.times_heard(MESSAGE, &own), 0, "{} heard itself: {own}", stay.name));
             }
