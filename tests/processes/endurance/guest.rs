@@ -249,6 +249,7 @@ impl Life {
             match asked {
                 Some(at) if Instant::elapsed(&at) > self.patience() => return,
                 Some(_) => {}
+                None if self.moves_on() => return,
                 None => {
                     if let Some((kind, text)) = self.next_word() {
                         client.send(kind, &text);
@@ -266,6 +267,12 @@ impl Life {
 
     fn patience(&self) -> Duration {
         if self.diary.hasty.load(Ordering::Relaxed) { self.haste } else { ANSWER }
+    }
+
+    /// Some of those that are in haste go elsewhere without a reason: their old self leaves while the next one comes.
+    fn moves_on(&mut self) -> bool {
+        let hasty = self.diary.hasty.load(Ordering::Relaxed) && self.due <= Instant::now();
+        hasty && self.random.random_range(0..30) == 0
     }
 
     fn hear(&self, frame: Frame) {
