@@ -96,7 +96,7 @@ fn everyone_speaks(monkey: &mut Monkey, guests: &Guests) -> Vec<(Instant, String
             assert_eq!(peer.times_heard(text), 1, "{text} at {}", peer.name());
         }
     }
-    lines.iter().for_each(|(author, text)| guests.hear(author, text));
+    lines.iter().for_each(|(author, text)| guests.hear(&monkey.mesh, author, text));
     let theirs = guests.speak(monkey);
     lines.into_iter().map(|(_, text)| text).chain(theirs).map(|text| (said, text)).collect()
 }

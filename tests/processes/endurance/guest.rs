@@ -33,9 +33,19 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How often a name that is refused is asked for at one peer, before the next is tried.
 const TRIES: u32 = 5;
 
+/// What a user does about a peer that hangs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Temper {
+    /// It goes elsewhere.
+    Restless,
+    /// It stays while its connection does, and is a member again when the peer goes on.
+    Loyal,
+}
+
 /// One user, always of the same name unless it is renamed.
 pub(crate) struct Guest {
     name: &'static str,
+    temper: Temper,
     diary: Arc<Diary>,
     words: Sender<Frame>,
     life: Option<JoinHandle<()>>,
@@ -68,18 +78,23 @@ pub(crate) struct Stay {
 
 impl Guest {
     /// Somebody who goes to any of these gateways.
-    pub(crate) fn start(name: &'static str, mut gateways: Vec<u16>, mut random: SmallRng) -> Self {
+    pub(crate) fn start(name: &'static str, temper: Temper, mut gateways: Vec<u16>, mut random: SmallRng) -> Self {
         let (words, orders) = mpsc::channel();
         let diary = Arc::<Diary>::default();
         gateways.shuffle(&mut random);
         let (due, haste) = (Instant::now(), ANSWER);
-        let life = Life { name, gateways, random, orders, diary: Arc::clone(&diary), lines: 0, due, haste };
+        let notes = Arc::clone(&diary);
+        let life = Life { name, temper, gateways, random, orders, diary: notes, lines: 0, due, haste };
         let life = thread::Builder::new().name(name.to_owned()).spawn(|| life.live());
-        Self { name, diary, words, life: Some(life.expect("a thread can be started")) }
+        Self { name, temper, diary, words, life: Some(life.expect("a thread can be started")) }
     }
 
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    pub(crate) fn temper(&self) -> Temper {
+        self.temper
     }
 
     /// All its stays so far.
@@ -166,6 +181,7 @@ impl Diary {
 /// The user itself, in a thread of its own.
 struct Life {
     name: &'static str,
+    temper: Temper,
     /// The next to be tried comes second, the last that was tried first.
     gateways: Vec<u16>,
     random: SmallRng,
@@ -247,7 +263,7 @@ impl Life {
                 Heard::Silence => {}
             }
             match asked {
-                Some(at) if Instant::elapsed(&at) > self.patience() => return,
+                Some(at) if self.gives_up(at) => return,
                 Some(_) => {}
                 None if self.moves_on() => return,
                 None => {
@@ -267,6 +283,11 @@ impl Life {
 
     fn patience(&self) -> Duration {
         if self.diary.hasty.load(Ordering::Relaxed) { self.haste } else { ANSWER }
+    }
+
+    /// Whether it has waited for an answer for long enough.
+    fn gives_up(&self, asked: Instant) -> bool {
+        self.temper == Temper::Restless && asked.elapsed() > self.patience()
     }
 
     /// Some of those that are in haste go elsewhere without a reason: their old self leaves while the next one comes.

@@ -10,10 +10,11 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use super::guest::{ABSENCE, Guest};
+use super::guest::{ABSENCE, Guest, Stay, Temper};
 use super::monkey::Monkey;
 
-const NAMES: [&str; 3] = ["fay", "gus", "hana"];
+const USERS: [(&str, Temper); 4] =
+    [("fay", Temper::Restless), ("gus", Temper::Restless), ("hana", Temper::Restless), ("ivy", Temper::Loyal)];
 
 /// How long to wait before asking again for what is reported by no event.
 const POLL: Duration = Duration::from_millis(50);
@@ -25,8 +26,14 @@ impl Guests {
     /// They come to any of these gateways.
     pub(crate) fn arrive(seed: Seed, gateways: &[u16]) -> Self {
         let mut random = seed.generator();
-        let start = |name| Guest::start(name, gateways.to_vec(), SmallRng::seed_from_u64(random.random()));
-        Self(NAMES.map(start).into())
+        let mut random = || SmallRng::seed_from_u64(random.random());
+        Self(USERS.map(|(name, temper)| Guest::start(name, temper, gateways.to_vec(), random())).into())
+    }
+
+    /// All but those that are loyal to a peer that hangs: they are no members until it goes on.
+    fn here(&self, mesh: &Cluster) -> impl Iterator<Item = &Guest> {
+        let is_away = |guest: &Guest| guest.stay().is_some_and(|stay| hangs(mesh, &stay));
+        self.iter().filter(move |guest| guest.temper() == Temper::Restless || !is_away(guest))
     }
 
     fn iter(&self) -> impl Iterator<Item = &Guest> {
@@ -43,7 +50,8 @@ impl Guests {
         self.iter().for_each(|guest| guest.hurry(hasty));
     }
 
-    /// Waits until each is a member at a peer that lives, every peer lists each once, there, and nobody lists any other.
+    /// Waits until each is a member at a peer that lives, or loyal to one that hangs; every peer lists each of those that are
+    /// members once, there, and nobody lists any other.
     pub(crate) fn are_settled(&self, mesh: &Cluster) {
         let deadline = Instant::now() + ABSENCE;
         while let Err(why) = self.look_settled(mesh) {
@@ -57,7 +65,7 @@ impl Guests {
         let addresses: BTreeMap<_, _> = live.iter().map(|peer| (peer.gateway(), peer.address())).collect();
         let mut expected = Vec::new();
         let mut lists = Vec::new();
-        for guest in self.iter() {
+        for guest in self.here(mesh) {
             let stay = guest.stay().ok_or(format!("{} is nowhere", guest.name()))?;
             let address = addresses.get(&stay.port).ok_or(format!("{} is at no live peer", stay.name))?;
             expected.push((stay.name.clone(), address.clone()));
@@ -80,31 +88,32 @@ impl Guests {
 
     /// At rest each says a line, and everybody else hears it, once. Gives the lines.
     pub(crate) fn speak(&self, monkey: &mut Monkey) -> Vec<String> {
-        let lines: Vec<_> = self.iter().map(|guest| (guest, monkey.fresh_text())).collect();
+        let authors: Vec<_> = self.here(&monkey.mesh).collect();
+        let lines: Vec<_> = authors.into_iter().map(|author| (author, monkey.fresh_text())).collect();
         lines.iter().for_each(|(author, text)| author.says(MESSAGE, text));
         for (author, text) in &lines {
             for peer in monkey.mesh.live() {
                 peer.hears(text);
                 assert_eq!(peer.times_heard(text), 1, "{text} at {}", peer.name());
             }
-            let others = self.iter().filter(|guest| guest.name() != author.name());
+            let others = self.here(&monkey.mesh).filter(|guest| guest.name() != author.name());
             others.for_each(|guest| guest.hears(MESSAGE, &format!("[{}] {text}", author.called())));
         }
         lines.into_iter().map(|(_, text)| text).collect()
     }
 
     /// All hear what a peer said.
-    pub(crate) fn hear(&self, author: &str, text: &str) {
-        self.iter().for_each(|guest| guest.hears(MESSAGE, &format!("[{author}] {text}")));
+    pub(crate) fn hear(&self, mesh: &Cluster, author: &str, text: &str) {
+        self.here(mesh).for_each(|guest| guest.hears(MESSAGE, &format!("[{author}] {text}")));
     }
 
     /// At rest each says something to each alone, and to a peer, and it arrives.
     pub(crate) fn speak_to_each_other(&self, mesh: &Cluster) {
         let live = mesh.live();
         let peer = live.first().expect("somebody lives");
-        for author in self.iter() {
+        for author in self.here(mesh) {
             let from = author.called();
-            for recipient in self.iter() {
+            for recipient in self.here(mesh) {
                 let to = recipient.called();
                 let text = format!("psst from {from}, to {to}");
                 author.says(DIRECT, &format!("{to} {text}"));
@@ -148,6 +157,12 @@ impl Guests {
             println!("{} stays as {names:?}, {lines} lines that a peer took", stays.len());
         }
     }
+}
+
+/// Whether somebody is at a peer that hangs.
+fn hangs(mesh: &Cluster, stay: &Stay) -> bool {
+    let mut members = mesh.peers().iter().filter(|peer| peer.view().me.is_some());
+    members.any(|peer| peer.is_stopped() && peer.process().is_running() && peer.gateway() == stay.port)
 }
 
 /// What users said to a peer alone it was shown once, and it was for that peer.
