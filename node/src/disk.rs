@@ -214,12 +214,13 @@ impl Disk {
         })
     }
 
-    /// Looks up lines. `decided` places are confirmed, and `waiting` are said and not confirmed.
+    /// Looks up lines. The last are in memory, from the place `memory` on, and given as a page: what is confirmed may not be on disk
+    /// yet, and what stands there instead may be overruled. The disk has those before them.
     pub(crate) fn lines(
         &self,
         query: HistoryQuery,
-        decided: u64,
-        waiting: Vec<Line>,
+        memory: u64,
+        last: Page,
     ) -> impl Future<Output = Result<Page, HistoryError>> + Send + use<> {
         let found = match query.clone() {
             HistoryQuery::Last(last) => Asked::Last(self.store.last_lines(last.max(1))),
@@ -232,7 +233,7 @@ impl Disk {
                 Asked::From(lines) => lines.await?,
                 Asked::Search(lines) => lines.await?,
             };
-            Ok(page(&query, decided, waiting, lines))
+            Ok(page(&query, memory, last, lines))
         }
     }
 
@@ -297,31 +298,28 @@ enum Asked<L, F, S> {
     Search(S),
 }
 
-/// A page of what is confirmed, and of what is not where that belongs to it.
-fn page(query: &HistoryQuery, decided: u64, mut waiting: Vec<Line>, found: Lines) -> Page {
-    let Lines { lines, more } = found;
-    let confirmed = lines.into_iter().filter(|(index, _)| index.number() <= decided);
-    let mut lines: Vec<_> = confirmed.map(|(index, message)| Line { index: Some(index), message }).collect();
+/// A page of what the disk has of the places before those in memory, and of these.
+fn page(query: &HistoryQuery, memory: u64, last: Page, found: Lines) -> Page {
+    let before = |(index, _): &(Index, _)| index.number() < memory;
+    // Of a search the disk has the answer.
+    let is_search = matches!(query, HistoryQuery::Search(..));
+    let is_cut = found.more && found.lines.last().is_some_and(before);
+    let older = found.lines.into_iter().filter(|line| is_search || before(line));
+    let mut lines: Vec<_> = older.map(|(index, message)| Line { index: Some(index), message }).collect();
     match query {
-        HistoryQuery::Last(last) => {
-            let room = last.saturating_sub(waiting.len());
-            let more = more || lines.len() > room || waiting.len() > *last;
-            lines.drain(..lines.len().saturating_sub(room));
-            waiting.drain(..waiting.len().saturating_sub(*last));
-            lines.extend(waiting);
-            Page { lines, more }
-        }
         HistoryQuery::From(_, most) => {
-            if !more {
-                lines.extend(waiting);
+            let mut more = is_cut;
+            if !is_cut {
+                lines.extend(last.lines);
+                more = last.more || lines.len() > *most;
             }
-            let more = more || lines.len() > *most;
             lines.truncate(*most);
             Page { lines, more }
         }
-        HistoryQuery::Search(_, last) => {
-            let more = more || lines.len() > *last;
-            lines.drain(..lines.len().saturating_sub(*last));
+        HistoryQuery::Last(most) | HistoryQuery::Search(_, most) => {
+            lines.extend(last.lines);
+            let more = found.more || last.more || lines.len() > *most;
+            lines.drain(..lines.len().saturating_sub(*most));
             Page { lines, more }
         }
     }
@@ -340,5 +338,73 @@ impl From<ReadError> for HistoryError {
             ReadError::NoWords(_) | ReadError::TooManyWords { .. } => Self::Words(error.to_string()),
             error => Self::Disk(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use history::Session;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::event::Message;
+    use crate::timestamp::Timestamp;
+
+    fn at(place: u64) -> (Index, Message) {
+        let message = Message {
+            id: MessageId { session: Session::new(Uuid::nil()), number: place },
+            from: "alice".parse().unwrap(),
+            from_id: PeerId::new(Uuid::nil()),
+            text: format!("line {place}"),
+            sent_at: Timestamp::default(),
+            earlier: false,
+        };
+        (Index::new(place).unwrap(), message)
+    }
+
+    fn on_disk(places: &[u64], more: bool) -> Lines {
+        Lines { lines: places.iter().copied().map(at).collect(), more }
+    }
+
+    /// The last one waits to be confirmed.
+    fn in_memory(places: &[u64], more: bool) -> Page {
+        let line = |place: u64| Line { index: Some(at(place).0), message: at(place).1 };
+        let mut lines: Vec<_> = places.iter().copied().map(line).collect();
+        lines.push(Line { index: None, message: at(99).1 });
+        Page { lines, more }
+    }
+
+    fn places(page: &Page) -> Vec<Option<u64>> {
+        page.lines.iter().map(|line| line.index.map(Index::number)).collect()
+    }
+
+    #[test]
+    fn a_line_that_is_confirmed_and_not_on_disk_yet_is_in_the_page() {
+        let all = [Some(3), Some(4), Some(5), Some(6), None];
+        for query in [HistoryQuery::From(at(3).0, 10), HistoryQuery::Last(10)] {
+            let page = page(&query, 5, in_memory(&[5, 6], false), on_disk(&[3, 4, 5], false));
+            assert_eq!((places(&page), page.more), (all.to_vec(), false), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_disk_has_where_something_else_is_confirmed_is_not_in_the_page() {
+        // At 6 nobody said anything; the line that stood there lost its place.
+        let page = page(&HistoryQuery::Last(10), 5, in_memory(&[5, 7], false), on_disk(&[4, 5, 6], false));
+        assert_eq!(places(&page), [Some(4), Some(5), Some(7), None]);
+    }
+
+    #[test]
+    fn a_page_that_the_disk_could_not_fill_to_what_is_in_memory_says_that_there_is_more() {
+        let page = page(&HistoryQuery::From(at(1).0, 10), 5, in_memory(&[5, 6], false), on_disk(&[1, 2], true));
+        assert_eq!((places(&page), page.more), (vec![Some(1), Some(2)], true));
+    }
+
+    #[test]
+    fn a_page_has_no_more_lines_than_were_asked_for() {
+        let from = page(&HistoryQuery::From(at(3).0, 3), 5, in_memory(&[5, 6], false), on_disk(&[3, 4, 5], true));
+        assert_eq!((places(&from), from.more), (vec![Some(3), Some(4), Some(5)], true));
+        let last = page(&HistoryQuery::Last(3), 5, in_memory(&[5, 6], false), on_disk(&[3, 4, 5], true));
+        assert_eq!((places(&last), last.more), (vec![Some(5), Some(6), None], true));
     }
 }

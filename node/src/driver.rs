@@ -480,7 +480,8 @@ impl Driver {
         let Some(disk) = self.disk.as_ref().filter(|_| !in_memory) else {
             return self.look_up_in_memory(&query, reply);
         };
-        let answer = disk.lines(query, self.group.confirmed(), self.group.unconfirmed_lines());
+        let (memory, last) = self.group.lines_in_memory(&query);
+        let answer = disk.lines(query, memory, last);
         runtime::spawn(async move { drop(reply.send(answer.await)) });
     }
 
