@@ -1,5 +1,7 @@
 //! What a member has on disk, beside its loop: batches go out, answers come back, and nobody waits for either.
 
+mod joined;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -11,10 +13,10 @@ use history::{Entries, Entry, Index, MESSAGE_BYTES, MESSAGE_ENTRIES, MessageId, 
 use tracing::warn;
 use transport::{Address, Incarnation, PeerId};
 
-use crate::api::{HistoryError, Line, Page};
+use crate::api::{HistoryError, Page};
 use crate::event;
 use crate::group::{Group, HistoryQuery, Restored, own_entry};
-use crate::store::{Batch, Event, Found, Lines, OpenError, Opened, ReadError, Refusal, Store};
+use crate::store::{Batch, Event, Found, OpenError, Opened, ReadError, Refusal, Store};
 use crate::wire::Body;
 
 /// How long a line may wait to be kept. Most are confirmed sooner, and need not be.
@@ -214,12 +216,13 @@ impl Disk {
         })
     }
 
-    /// Looks up lines. `decided` places are confirmed, and `waiting` are said and not confirmed.
+    /// Looks up lines. The last are in memory, from the place `memory` on, and given as a page: what is confirmed may not be on disk
+    /// yet, and what stands there instead may be overruled. The disk has those before them.
     pub(crate) fn lines(
         &self,
         query: HistoryQuery,
-        decided: u64,
-        waiting: Vec<Line>,
+        memory: u64,
+        last: Page,
     ) -> impl Future<Output = Result<Page, HistoryError>> + Send + use<> {
         let found = match query.clone() {
             HistoryQuery::Last(last) => Asked::Last(self.store.last_lines(last.max(1))),
@@ -232,23 +235,27 @@ impl Disk {
                 Asked::From(lines) => lines.await?,
                 Asked::Search(lines) => lines.await?,
             };
-            Ok(page(&query, decided, waiting, lines))
+            Ok(joined::page(&query, memory, last, lines))
         }
     }
 
-    /// Programs' own entries from a place on.
+    /// Programs' own entries from a place on. The last are in memory and given, as for [`lines`](Self::lines).
     pub(crate) fn own_entries(
         &self,
         from: Index,
         most: usize,
-        decided: u64,
+        memory: u64,
+        last: Vec<event::Entry>,
     ) -> impl Future<Output = Result<Vec<event::Entry>, HistoryError>> + Send + use<> {
         let pick = |index, entry: &Entry<PeerId>| match entry {
             Entry::Line(say) => own_entry(index, say),
             _ => None,
         };
-        let picked = self.store.pick(from.number() - 1, decided, most, pick);
-        async move { Ok(picked.await?) }
+        let picked = self.store.pick(from.number() - 1, memory.saturating_sub(1), most, pick);
+        async move {
+            let (found, reached) = picked.await?;
+            Ok(joined::entries(most, memory, last, found, reached))
+        }
     }
 
     /// Writes what was handed in, and lets go of the directory.
@@ -295,36 +302,6 @@ enum Asked<L, F, S> {
     Last(L),
     From(F),
     Search(S),
-}
-
-/// A page of what is confirmed, and of what is not where that belongs to it.
-fn page(query: &HistoryQuery, decided: u64, mut waiting: Vec<Line>, found: Lines) -> Page {
-    let Lines { lines, more } = found;
-    let confirmed = lines.into_iter().filter(|(index, _)| index.number() <= decided);
-    let mut lines: Vec<_> = confirmed.map(|(index, message)| Line { index: Some(index), message }).collect();
-    match query {
-        HistoryQuery::Last(last) => {
-            let room = last.saturating_sub(waiting.len());
-            let more = more || lines.len() > room || waiting.len() > *last;
-            lines.drain(..lines.len().saturating_sub(room));
-            waiting.drain(..waiting.len().saturating_sub(*last));
-            lines.extend(waiting);
-            Page { lines, more }
-        }
-        HistoryQuery::From(_, most) => {
-            if !more {
-                lines.extend(waiting);
-            }
-            let more = more || lines.len() > *most;
-            lines.truncate(*most);
-            Page { lines, more }
-        }
-        HistoryQuery::Search(_, last) => {
-            let more = more || lines.len() > *last;
-            lines.drain(..lines.len().saturating_sub(*last));
-            Page { lines, more }
-        }
-    }
 }
 
 fn recent_line((index, entry): (Index, std::sync::Arc<Entry<PeerId>>)) -> Option<(Index, Say)> {

@@ -187,7 +187,7 @@ impl Store {
         self.reader.ask(move |reader| reader.entries_after(after, max_entries, max_bytes))
     }
 
-    /// What `pick` makes of the entries after a place, up to `until` and `most` of them.
+    /// What `pick` makes of the entries after a place, up to `until` and `most` of them, and the place up to which it has looked.
     ///
     /// # Errors
     ///
@@ -198,7 +198,7 @@ impl Store {
         until: u64,
         most: usize,
         pick: F,
-    ) -> impl Future<Output = Result<Vec<T>, ReadError>> + Send + use<T, F>
+    ) -> impl Future<Output = Result<(Vec<T>, u64), ReadError>> + Send + use<T, F>
     where
         T: Send + 'static,
         F: Fn(Index, &Entry<PeerId>) -> Option<T> + Send + 'static,
@@ -214,7 +214,7 @@ impl Store {
                 picked.extend(places.filter_map(|(index, entry)| pick(index, entry)).take(most - picked.len()));
                 after += entries.len() as u64;
             }
-            Ok(picked)
+            Ok((picked, after))
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mesh_tests::client::{Client, DIRECT, ERROR, LEAVE, MESSAGE, frame};
-use mesh_tests::{Bell, Launch, PATIENCE, Process, ports, unique_group};
+use mesh_tests::{Bell, Launch, PATIENCE, Process, unique_group};
 use serde_json::json;
 
 use crate::{guests_are, mesh};

@@ -66,7 +66,8 @@ impl Driver {
         let Some(disk) = self.disk.as_ref().filter(|_| !in_memory) else {
             return self.look_up_in_memory(&query, reply);
         };
-        let answer = disk.lines(query, self.group.confirmed(), self.group.unconfirmed_lines());
+        let (memory, last) = self.group.lines_in_memory(&query);
+        let answer = disk.lines(query, memory, last);
         runtime::spawn(async move { drop(reply.send(answer.await)) });
     }
 
@@ -91,7 +92,8 @@ impl Driver {
         let Some(disk) = &self.disk else {
             return drop(reply.send(self.group.entries(from, most).map_err(HistoryError::Gone)));
         };
-        let answer = disk.own_entries(from, most, self.group.confirmed());
+        let (memory, last) = self.group.entries_in_memory(from, most);
+        let answer = disk.own_entries(from, most, memory, last);
         runtime::spawn(async move { drop(reply.send(answer.await)) });
     }
 }

@@ -98,6 +98,27 @@ impl Group {
         })
     }
 
+    /// What a page has of the lines in memory, where a member with a disk has the last ones, and from which place on. A search finds
+    /// what is on disk.
+    pub(crate) fn lines_in_memory(&self, query: &HistoryQuery) -> (u64, Page) {
+        let first = self.history.log().first_in_memory();
+        let query = match query {
+            HistoryQuery::From(from, most) => {
+                HistoryQuery::From(Index::new(first).map_or(*from, |first| first.max(*from)), *most)
+            }
+            HistoryQuery::Last(_) => query.clone(),
+            HistoryQuery::Search(..) => return (first, Page::default()),
+        };
+        (first, self.lines(&query).unwrap_or_default())
+    }
+
+    /// What there is of programs' own entries in memory, and from which place on: for a member with a disk.
+    pub(crate) fn entries_in_memory(&self, from: Index, most: usize) -> (u64, Vec<event::Entry>) {
+        let first = self.history.log().first_in_memory();
+        let from = Index::new(first).map_or(from, |first| first.max(from));
+        (first, self.entries(from, most).unwrap_or_default())
+    }
+
     /// What is in memory, to be searched elsewhere: that takes a while.
     pub(crate) fn searchable(&self) -> Searchable {
         let log = self.history.log();

@@ -37,7 +37,9 @@ fn whatever_is_killed_the_rest_agrees_and_the_chat_goes_on() {
     let guests = Guests::arrive(seed, &monkey.gateways());
     let mut said_at_rest = Vec::new();
     while Instant::now() < until {
+        guests.hurry(true);
         burst(&mut monkey, &mut pace);
+        guests.hurry(false);
         survivors_agree(&monkey);
         guests.are_settled(&monkey.mesh);
         said_at_rest.extend(everyone_speaks(&mut monkey, &guests));
@@ -55,7 +57,10 @@ fn whatever_is_killed_the_rest_agrees_and_the_chat_goes_on() {
     guests.speak_to_each_other(&monkey.mesh);
     guests.are_settled(&monkey.mesh);
     guests.heard_all_rightly();
-    monkey.mesh.peers().iter().for_each(guests::privates_are_right);
+    for peer in monkey.mesh.peers() {
+        guests::privates_are_right(peer);
+        guests.are_heard_in_order(peer.name(), texts(peer).iter().map(String::as_str));
+    }
     nothing_was_shown_twice(&monkey);
 }
 
@@ -91,7 +96,7 @@ fn everyone_speaks(monkey: &mut Monkey, guests: &Guests) -> Vec<(Instant, String
             assert_eq!(peer.times_heard(text), 1, "{text} at {}", peer.name());
         }
     }
-    lines.iter().for_each(|(author, text)| guests.hear(author, text));
+    lines.iter().for_each(|(author, text)| guests.hear(&monkey.mesh, author, text));
     let theirs = guests.speak(monkey);
     lines.into_iter().map(|(_, text)| text).chain(theirs).map(|text| (said, text)).collect()
 }
@@ -138,6 +143,10 @@ fn nothing_was_shown_twice(monkey: &Monkey) {
             assert!(twice.is_empty(), "shown more than once at {}: {twice:?}", peer.name());
         }
     }
+}
+
+fn texts(peer: &Peer) -> Vec<String> {
+    peer.events().iter().filter(|event| event.is("message")).map(|event| event.text("text")).collect()
 }
 
 fn repeated(peer: &Peer, field: &str) -> BTreeSet<String> {

@@ -1,6 +1,7 @@
 //! A user of gateways that lives through whatever becomes of peers: it says lines all the time, and where its connection ends, or
 //! nobody answers there, it goes on through another peer with the same name.
 
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,14 +12,17 @@ use mesh_tests::client::{Client, DIRECT, ERROR, Frame, Heard, JOIN, LIST, MESSAG
 use mesh_tests::{Bell, PATIENCE};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
-use rand::seq::IndexedRandom as _;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
 
 /// How long somebody may be without a peer: as long as the silence of a dead one takes to be noticed, a leader to be found, and all
 /// of them to be started again.
 pub(crate) const ABSENCE: Duration = Duration::from_secs(30);
 
-/// How long a peer may take to answer. Whoever hangs is not waited for.
+/// How long a peer may take to answer: whoever hangs is not waited for, and all others can be tried within [`ABSENCE`].
 const ANSWER: Duration = Duration::from_secs(3);
+
+/// The same in a storm: somebody who does not wait for long leaves an old self behind, at a peer that may go on.
+const HASTE: RangeInclusive<Duration> = Duration::from_millis(200)..=ANSWER;
 
 /// How long a frame is waited for before anything else is looked after.
 const TURN: Duration = Duration::from_millis(20);
@@ -29,9 +33,19 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How often a name that is refused is asked for at one peer, before the next is tried.
 const TRIES: u32 = 5;
 
+/// What a user does about a peer that hangs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Temper {
+    /// It goes elsewhere.
+    Restless,
+    /// It stays while its connection does, and is a member again when the peer goes on.
+    Loyal,
+}
+
 /// One user, always of the same name unless it is renamed.
 pub(crate) struct Guest {
     name: &'static str,
+    temper: Temper,
     diary: Arc<Diary>,
     words: Sender<Frame>,
     life: Option<JoinHandle<()>>,
@@ -43,6 +57,7 @@ struct Diary {
     stays: Mutex<Vec<Stay>>,
     bell: Bell,
     hushed: AtomicBool,
+    hasty: AtomicBool,
     over: AtomicBool,
 }
 
@@ -63,16 +78,23 @@ pub(crate) struct Stay {
 
 impl Guest {
     /// Somebody who goes to any of these gateways.
-    pub(crate) fn start(name: &'static str, gateways: Vec<u16>, random: SmallRng) -> Self {
+    pub(crate) fn start(name: &'static str, temper: Temper, mut gateways: Vec<u16>, mut random: SmallRng) -> Self {
         let (words, orders) = mpsc::channel();
         let diary = Arc::<Diary>::default();
-        let life = Life { name, gateways, random, orders, diary: Arc::clone(&diary), lines: 0, due: Instant::now() };
+        gateways.shuffle(&mut random);
+        let (due, haste) = (Instant::now(), ANSWER);
+        let notes = Arc::clone(&diary);
+        let life = Life { name, temper, gateways, random, orders, diary: notes, lines: 0, due, haste };
         let life = thread::Builder::new().name(name.to_owned()).spawn(|| life.live());
-        Self { name, diary, words, life: Some(life.expect("a thread can be started")) }
+        Self { name, temper, diary, words, life: Some(life.expect("a thread can be started")) }
     }
 
     pub(crate) fn name(&self) -> &'static str {
         self.name
+    }
+
+    pub(crate) fn temper(&self) -> Temper {
+        self.temper
     }
 
     /// All its stays so far.
@@ -104,6 +126,11 @@ impl Guest {
     /// Says nothing any more by itself.
     pub(crate) fn hush(&self) {
         self.diary.hushed.store(true, Ordering::Relaxed);
+    }
+
+    /// In a storm it is in haste.
+    pub(crate) fn hurry(&self, hasty: bool) {
+        self.diary.hasty.store(hasty, Ordering::Relaxed);
     }
 
     /// Waits until it has heard this since it is where it is.
@@ -154,6 +181,8 @@ impl Diary {
 /// The user itself, in a thread of its own.
 struct Life {
     name: &'static str,
+    temper: Temper,
+    /// The next to be tried comes second, the last that was tried first.
     gateways: Vec<u16>,
     random: SmallRng,
     orders: Receiver<Frame>,
@@ -161,6 +190,8 @@ struct Life {
     lines: u32,
     /// When it says something again.
     due: Instant,
+    /// How long it waits for an answer while it is in haste.
+    haste: Duration,
 }
 
 impl Life {
@@ -172,13 +203,15 @@ impl Life {
         }
     }
 
-    /// Tries one peer after the other until it is a member; none if its life is over.
+    /// Tries one peer after the other, all in turn, until it is a member; none if its life is over.
     fn arrive(&mut self) -> Option<(u16, Client)> {
         let began = Instant::now();
         let mut refusals = 0;
         while !self.diary.is_over() {
             assert!(began.elapsed() < ABSENCE, "{}: no peer within {ABSENCE:?}, {refusals} refusals", self.name);
-            let port = *self.gateways.choose(&mut self.random).expect("there are gateways");
+            self.gateways.rotate_left(1);
+            self.haste = self.random.random_range(HASTE);
+            let port = self.gateways[0];
             match self.join(port, &mut refusals) {
                 Some(client) => {
                     println!("{} joined at {port} after {:?}, {refusals} refusals", self.name, began.elapsed());
@@ -193,10 +226,10 @@ impl Life {
     /// Its old self may still be a member: then it is refused until that one's peer is known to be gone.
     fn join(&self, port: u16, refusals: &mut u32) -> Option<Client> {
         let mut client = Client::try_connect_to(port).ok()?;
-        client.answer_within(ANSWER, MESSAGE)?;
+        client.answer_within(self.patience(), MESSAGE)?;
         for _ in 0..TRIES {
             client.send(JOIN, self.name);
-            if client.answer_within(ANSWER, JOIN)? == "\0" {
+            if client.answer_within(self.patience(), JOIN)? == "\0" {
                 return Some(client);
             }
             *refusals += 1;
@@ -230,8 +263,9 @@ impl Life {
                 Heard::Silence => {}
             }
             match asked {
-                Some(at) if Instant::elapsed(&at) > ANSWER => return,
+                Some(at) if self.gives_up(at) => return,
                 Some(_) => {}
+                None if self.moves_on() => return,
                 None => {
                     if let Some((kind, text)) = self.next_word() {
                         client.send(kind, &text);
@@ -245,6 +279,21 @@ impl Life {
                 }
             }
         }
+    }
+
+    fn patience(&self) -> Duration {
+        if self.diary.hasty.load(Ordering::Relaxed) { self.haste } else { ANSWER }
+    }
+
+    /// Whether it has waited for an answer for long enough.
+    fn gives_up(&self, asked: Instant) -> bool {
+        self.temper == Temper::Restless && asked.elapsed() > self.patience()
+    }
+
+    /// Some of those that are in haste go elsewhere without a reason: their old self leaves while the next one comes.
+    fn moves_on(&mut self) -> bool {
+        let hasty = self.diary.hasty.load(Ordering::Relaxed) && self.due <= Instant::now();
+        hasty && self.random.random_range(0..30) == 0
     }
 
     fn hear(&self, frame: Frame) {

@@ -47,6 +47,7 @@ fn whatever_is_killed_nothing_confirmed_is_lost_and_nothing_is_there_twice() {
     let mut pace = seed.generator();
     let mut monkey = Monkey::with_disks(seed.generator(), disks.0.clone());
     let guests = Guests::arrive(seed, &monkey.gateways());
+    guests.hurry(true);
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
         for _ in 0..pace.random_range(3..12) {
@@ -61,6 +62,7 @@ fn whatever_is_killed_nothing_confirmed_is_lost_and_nothing_is_there_twice() {
         monkey.restart_all();
         monkey.mesh.agree();
     }
+    guests.hurry(false);
     guests.are_settled(&monkey.mesh);
     guests.hush();
     let last = guests.speak(&mut monkey);
@@ -77,6 +79,7 @@ fn whatever_is_killed_nothing_confirmed_is_lost_and_nothing_is_there_twice() {
     what_the_living_were_shown_is_there(&all, first);
     let said = guests.said_where_they_are();
     what_was_said_is_there(last.iter().chain(said.iter().map(|(_, text)| text)), first);
+    guests.are_heard_in_order("every history", first.iter().map(|(_, _, text)| text.as_str()));
     guests.heard_all_rightly();
     println!("{} kills; {} lines in the history of each", monkey.kills, first.len());
 }
