@@ -102,6 +102,11 @@ impl<P: Peer> Log<P> {
         self.acceptor.configs.len()
     }
 
+    /// What the entries weigh that are accepted here and not known to be decided.
+    pub fn undecided_bytes(&self) -> usize {
+        self.acceptor.tail_weight
+    }
+
     /// The exactly-once table.
     pub fn applied(&self) -> &Applied {
         &self.applied

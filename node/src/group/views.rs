@@ -26,6 +26,10 @@ pub struct Sizes {
     pub line_bytes: usize,
     /// Sessions that lines are known of.
     pub sessions: usize,
+    /// Entries accepted into the log and not known to be decided, in bytes with all that they cost.
+    pub undecided_bytes: usize,
+    /// Sessions in the exactly-once table.
+    pub applied: usize,
     /// Private messages on their way.
     pub privates: usize,
     /// Private messages that were shown and are known by their ids.
@@ -110,6 +114,8 @@ impl Group {
         Sizes {
             line_bytes: self.history.pool().weight(),
             sessions: self.history.pool().sessions(),
+            undecided_bytes: self.history.log().undecided_bytes(),
+            applied: self.history.log().applied().len(),
             privates: self.privates.len(),
             shown: self.shown.len(),
             requests: self.requests.len(),

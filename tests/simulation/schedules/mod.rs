@@ -3,6 +3,7 @@
 //!
 //! On top of what each expects, all [invariants](mesh_tests::invariants) are looked at after every step.
 
+mod bounds;
 mod deaths;
 mod history;
 mod joining;
