@@ -94,6 +94,12 @@ impl Group {
         })
     }
 
+    /// The users of gateways by the roster that it has, by id: what each is called, and at whose gateway it is.
+    pub fn roster_guests(&self) -> impl Iterator<Item = (PeerId, &Name, PeerId)> {
+        let guests = self.roster.iter().flat_map(|roster| roster.guests());
+        guests.map(|(id, guest)| (id, &guest.name, guest.host))
+    }
+
     /// Whom it was told that it can reach, by id.
     pub fn reachable(&self) -> impl Iterator<Item = PeerId> {
         self.reachable.keys().copied()

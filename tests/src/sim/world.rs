@@ -112,6 +112,8 @@ pub struct World {
     pub(super) disks: BTreeMap<PeerId, Disk>,
     /// How many of those that start get one.
     pub(super) disk_share: f64,
+    /// How many of those that something is said to alone through a gateway do not read what is written to them.
+    pub(super) slow_clients: f64,
     /// Whether a failure is told to whoever catches it, and not printed.
     pub(super) is_quiet: bool,
 }
@@ -150,6 +152,7 @@ impl World {
             mutations: Vec::new(),
             disks: BTreeMap::new(),
             disk_share: 0.0,
+            slow_clients: 0.0,
             is_quiet: false,
         };
         world.at(clock.now + HEARTBEAT, Happening::Beat);
