@@ -169,7 +169,7 @@ impl Invariants {
     /// What does not fit what it said before.
     pub fn hear(&mut self, run: u32, output: &Output, now: Instant) -> Verdict {
         match output {
-            Output::Event(Event::Private(private)) => self.hear_private(self.owners.me(run), private),
+            Output::Event(Event::Private(private)) => self.hear_private(run, self.owners.me(run), private),
             Output::Event(event) => {
                 if let Event::Message(message) = event {
                     self.authors.note_shown(message)?;
@@ -212,18 +212,18 @@ impl Invariants {
     /// # Errors
     ///
     /// It was not said so, or is shown twice.
-    pub fn hear_direct(&mut self, direct: &Direct, taken: bool) -> Verdict {
+    pub fn hear_direct(&mut self, run: u32, direct: &Direct, taken: bool) -> Verdict {
         if taken {
-            return self.hear_private(Some(direct.guest), &direct.private);
+            return self.hear_private(run, Some(direct.guest), &direct.private);
         }
         self.privates.note_untaken(direct.private.id);
         self.coverage.unread += 1;
         Ok(())
     }
 
-    fn hear_private(&mut self, shown_to: Option<PeerId>, private: &Private) -> Verdict {
+    fn hear_private(&mut self, run: u32, shown_to: Option<PeerId>, private: &Private) -> Verdict {
         shown_to.map_or(Ok(()), |shown_to| self.authors.note_private(shown_to, private))?;
-        self.privates.note_shown(private.id)
+        self.privates.note_shown(private.id, run)
     }
 
     fn hear_outcome(&mut self, id: MessageId, delivered: bool, now: Instant) -> Verdict {

@@ -1,4 +1,5 @@
-//! A private message is shown once or not at all; its sender is told within five seconds, once, and the truth if it was delivered. That
+//! A private message is shown once or not at all by each run of its recipient's peer: one that ended may have ended before it was
+//! heard that it had. Its sender is told within five seconds, once, and the truth if it was delivered. That
 //! it was not is told only for a reason: time is up, its recipient's peer was lost, or the user of one's own gateway did not take it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +27,8 @@ struct Awaited {
 #[derive(Debug, Default)]
 pub struct Privates {
     awaited: BTreeMap<MessageId, Awaited>,
-    shown: BTreeSet<MessageId>,
+    /// By which processes.
+    shown: BTreeSet<(MessageId, u32)>,
     outcomes: BTreeMap<MessageId, bool>,
     paused: BTreeSet<u32>,
     /// When each process last lost each peer.
@@ -53,13 +55,17 @@ impl Privates {
         self.untaken.insert(id);
     }
 
-    /// It is shown to its recipient's owner.
+    /// A process shows it to its owner, or to a user of its gateway.
     ///
     /// # Errors
     ///
-    /// It was shown before.
-    pub fn note_shown(&mut self, id: MessageId) -> Verdict {
-        if self.shown.insert(id) { Ok(()) } else { Err(format!("private message {id} is shown twice")) }
+    /// It showed it before.
+    pub fn note_shown(&mut self, id: MessageId, run: u32) -> Verdict {
+        if self.shown.insert((id, run)) { Ok(()) } else { Err(format!("private message {id} is shown twice")) }
+    }
+
+    fn is_shown(&self, id: MessageId) -> bool {
+        self.shown.range((id, 0)..=(id, u32::MAX)).next().is_some()
     }
 
     /// Its sender is told what became of it.
@@ -72,7 +78,7 @@ impl Privates {
         if self.outcomes.insert(id, delivered).is_some() {
             return Err(format!("its owner is told twice of private message {id}"));
         }
-        if delivered && !self.shown.contains(&id) {
+        if delivered && !self.is_shown(id) {
             return Err(format!("private message {id} is delivered, and was not shown"));
         }
         self.undelivered += u64::from(!delivered);
@@ -127,8 +133,9 @@ mod tests {
     #[test]
     fn a_private_message_that_is_shown_twice_or_untruly_delivered_is_seen() {
         let (mut privates, now) = (Privates::default(), start());
-        privates.note_shown(line(0)).unwrap();
-        assert!(privates.note_shown(line(0)).is_err());
+        privates.note_shown(line(0), 2).unwrap();
+        assert!(privates.note_shown(line(0), 2).is_err());
+        privates.note_shown(line(0), 3).unwrap();
         privates.note_outcome(line(0), true, now).unwrap();
         assert!(privates.note_outcome(line(0), false, now).is_err());
         assert!(privates.note_outcome(line(1), true, now).is_err());

@@ -93,10 +93,11 @@ impl World {
     /// Something is to go to a user of a gateway alone: a client that reads what is written to it takes it.
     pub(super) fn hand_over(&mut self, place: Place, direct: &Direct) {
         let Direct { guest, sender, ref private } = *direct;
+        let Some(run) = self.peer(place).map(|peer| peer.run) else { return };
         let is_here = self.mind(place).is_some_and(|mind| mind.guest_name(guest).is_some());
         let reads = self.slow_clients == 0.0 || self.draw() >= self.slow_clients;
         let taken = is_here && reads;
-        let fits = self.invariants.hear_direct(direct, taken);
+        let fits = self.invariants.hear_direct(run, direct, taken);
         self.must(place, fits);
         let id = private.id;
         if !(taken && self.is_mutated(&Mutation::Unacknowledged)) {

@@ -78,10 +78,16 @@ impl World {
         self.lines += 1;
         let text = format!("psst {}", self.lines);
         let to_guest = member.via == Via::Gateway;
+        // It has left one's own gateway, and the leader has not said so yet.
+        let group = self.mind(place)?;
+        let is_gone = to_guest && host == group.me().id && group.guest_name(member.id).is_none();
         let said = Said { author, name, text: text.clone(), to: Some(member.id), by_guest, to_guest };
         let id = self.command(place, |group, now| command(group, text, now))??;
         self.invariants.authors.note_said(id, said);
         self.invariants.privates.note_sent(id, run, host, self.clock.now);
+        if is_gone {
+            self.invariants.privates.note_untaken(id);
+        }
         self.carry_out(place);
         Some(id)
     }
