@@ -129,6 +129,8 @@ pub struct Log<P> {
     proposed: Option<Applied>,
     /// The acknowledgement to send next: a greater length replaces a lesser.
     ack: Option<(P, Ballot<P>, u64)>,
+    /// See [`leaps`](Self::leaps).
+    leaps: u64,
     reads: VecDeque<Read<P>>,
     transmits: VecDeque<LogTransmit<P>>,
     events: VecDeque<LogEvent<P>>,
@@ -190,6 +192,7 @@ impl<P: Peer> Log<P> {
             proposed: None,
             ack: None,
             reads: VecDeque::new(),
+            leaps: 0,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }

@@ -107,6 +107,11 @@ impl<P: Peer> Log<P> {
         self.acceptor.tail_weight
     }
 
+    /// How often this log went on from a snapshot, or began anew, without telling of every place in between.
+    pub fn leaps(&self) -> u64 {
+        self.leaps
+    }
+
     /// The exactly-once table.
     pub fn applied(&self) -> &Applied {
         &self.applied
