@@ -58,6 +58,14 @@ coverage! {
     two_configurations: "establishment in two configurations",
     /// A member left a lesser regime for a greater.
     switches: "switch of regimes",
+    /// A member was given a snapshot in place of a log.
+    snapshots: "snapshot in place of a log",
+    /// And with it a proposal that was decided.
+    snapshots_with_proposals: "snapshot with a decided proposal",
+    /// And with it a proposal that was open.
+    snapshots_with_open: "snapshot with an open proposal",
+    /// A process began with a snapshot that was on its disk.
+    restarts: "restart from a snapshot on a disk",
     /// A proposal was accepted.
     accepted: "accepted proposal",
     /// One was rejected.

@@ -20,6 +20,7 @@
 //! | I14 | an uncontested election takes n - 1 messages | [`cost`] |
 //! | I15 | the seldom things happen in the suite | [`coverage`] |
 //! | I16 | with no link state under way, reachability is symmetric and transitive | [`equivalence`] |
+//! | | the exactly-once table is the fold of the log, with a snapshot or without | [`tables`] |
 //! | | epochs never go back | [`epochs`] |
 //! | | one leader per epoch | [`leaders`] |
 //! | | names and ranks are unique among the admitted; a version of the roster is one roster | [`rosters`] |
@@ -54,11 +55,12 @@ pub mod requests;
 pub mod rest;
 pub mod rosters;
 pub mod spread;
+pub mod tables;
 
 use std::time::{Duration, Instant};
 
 use node::group::{Direct, Group, Output};
-use node::{Event, MessageId, Private};
+use node::{Event, MessageId, Private, Proposal, ProposalState};
 use transport::PeerId;
 use transport::overlay::Overlay;
 
@@ -107,8 +109,13 @@ pub struct Invariants {
     pub rest: rest::Rest,
     /// Logs.
     pub logs: logs::Logs,
+    /// Exactly-once tables.
+    pub tables: tables::Tables,
     /// What owners were told is confirmed.
     pub once: once::Once,
+    /// Whether a log gave way to that of another regime, and no longer had in memory all that it had confirmed: what an author said
+    /// there first may be lost, and then what it says next waits for that for ever.
+    pub gave_way: bool,
     /// What happened seldom.
     pub coverage: Coverage,
 }
@@ -123,6 +130,7 @@ impl Invariants {
     /// It has ended.
     pub fn ended(&mut self, run: u32) {
         self.owners.ended(run);
+        self.tables.ended(run);
         self.once.ended(run);
         self.proposals.ended(run);
         self.privates.ended(run);
@@ -154,12 +162,33 @@ impl Invariants {
             self.rosters.note(run, version, &group.roster().collect::<Vec<_>>(), &guests)?;
         }
         bounds::check(&group.sizes(), overlay.known())?;
-        self.logs.look(run, group.history().log(), &mut self.coverage)?;
+        let log = group.history().log();
+        self.logs.look(run, log, &mut self.coverage)?;
+        if let Some(regime) = log.regime() {
+            self.tables.note(run, (regime, log.decided()), log.applied())?;
+        }
         self.proposals.look(run, group)?;
         if group.is_member() {
             self.spread.note_member(run, now);
         }
         Ok(())
+    }
+
+    /// Looks whether a process went on from a snapshot, or began its log anew: before its owner hears of anything that follows.
+    pub fn look_for_leaps(&mut self, run: u32, group: &Group) {
+        if !self.once.leapt(run, group.history().log().leaps()) {
+            return;
+        }
+        self.spread.note_leapt(run);
+        let before = self.logs.advance.last(run).regime;
+        self.gave_way |= before.is_some() && before != group.history().log().regime();
+        let open = |proposal: &Proposal| proposal.state == ProposalState::Open;
+        let from_snapshot = group.history().log().first_in_memory() > 1;
+        self.coverage.snapshots += u64::from(from_snapshot);
+        let proposals = group.proposals().into_iter().filter(|_| from_snapshot);
+        let (open, decided): (Vec<_>, Vec<_>) = proposals.partition(open);
+        self.coverage.snapshots_with_open += u64::from(!open.is_empty());
+        self.coverage.snapshots_with_proposals += u64::from(!decided.is_empty());
     }
 
     /// A mind wants something of its owner.

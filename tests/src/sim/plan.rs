@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use node::group::Memory;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -21,6 +22,8 @@ pub struct Plan {
     pub places: usize,
     /// The share of the peers that have disks.
     pub disks: f64,
+    /// How much of the log each keeps in memory.
+    pub memory: Memory,
     /// The share of what is said to users of gateways alone that finds one who does not read.
     pub slow_clients: f64,
     /// What happens.
@@ -54,7 +57,16 @@ impl Plan {
         dice.guests(seed);
         // One place is for a newcomer, when all is over.
         let disks = [0.0, 0.5, 1.0][dice.random.random_range(0..3)];
-        Self { places: peers + 1, disks, slow_clients: 0.1, steps: dice.steps }
+        Self { places: peers + 1, disks, memory: memory(seed), slow_clients: 0.1, steps: dice.steps }
+    }
+}
+
+/// In one group of three so little that a newcomer, or whoever was away, needs a snapshot.
+fn memory(seed: u64) -> Memory {
+    let mut random = SmallRng::seed_from_u64(seed ^ 27);
+    match random.random_range(0..3) {
+        0 => Memory { entries: random.random_range(1..20), snapshot: random.random_range(1..20) },
+        _ => Memory::default(),
     }
 }
 
@@ -266,6 +278,7 @@ impl World {
     /// Plays a schedule to its end.
     pub fn play(&mut self, plan: &Plan) {
         self.give_disks(plan.disks);
+        self.set_memory(plan.memory);
         self.slow_clients = plan.slow_clients;
         while self.sites.len() < plan.places {
             self.place();

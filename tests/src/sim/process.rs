@@ -206,7 +206,9 @@ impl World {
             }
             _ => {}
         }
-        let Some(run) = self.peer(place).map(|peer| peer.run) else { return };
+        let Some(peer) = self.peers[place.index()].as_deref() else { return };
+        let run = peer.run;
+        self.invariants.look_for_leaps(run, &peer.group);
         let ends = matches!(output, Output::Depart | Output::Refused(_) | Output::NotJoined(_));
         let fits = self.invariants.hear(run, &output, self.clock.now);
         self.note(Entry::Told(place, Box::new(output)));
