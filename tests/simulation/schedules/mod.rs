@@ -9,6 +9,7 @@ mod history;
 mod joining;
 mod partial;
 mod quorums;
+mod snapshots;
 mod time;
 
 use std::collections::BTreeMap;

@@ -162,6 +162,7 @@ impl Invariants {
             self.rosters.note(run, version, &group.roster().collect::<Vec<_>>(), &guests)?;
         }
         bounds::check(&group.sizes(), overlay.known())?;
+        self.look_for_leaps(run, group);
         let log = group.history().log();
         self.logs.look(run, log, &mut self.coverage)?;
         if let Some(regime) = log.regime() {
