@@ -6,7 +6,6 @@ use super::Pool;
 use super::lane::{Lane, Line};
 use super::limits::Limits;
 use super::message::Say;
-use super::output::Event;
 use crate::{Index, Session};
 
 impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
@@ -46,12 +45,16 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
         self.leave_below(session, number + 1, now);
     }
 
-    /// All of a session below `next` is confirmed, and what of it was not here is not shown: how much that is of a known session is told.
-    pub(crate) fn confirmed_below(&mut self, session: Session, next: u64, lamport: u64, now: Instant) {
+    /// All of a session below `next` is confirmed, and what of it was not here is not shown. From which number on that is, if something
+    /// of the session was here.
+    pub(crate) fn confirmed_below(&mut self, session: Session, next: u64, lamport: u64, now: Instant) -> Option<u64> {
         self.leave_below(session, next, now);
-        if self.lanes.next(session) < next {
+        let from = self.lanes.next(session);
+        let known = self.lanes.get(session).is_some();
+        if from < next {
             self.skip_confirmed(session, next, lamport, now);
         }
+        (known && from < next).then_some(from)
     }
 
     /// A line lost its place. It is kept again, if the line after it is the oldest that is kept.
@@ -93,9 +96,7 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
 
     fn skip_confirmed(&mut self, session: Session, next: u64, lamport: u64, now: Instant) {
         if self.lanes.get(session).is_some() {
-            let from = self.lanes.next(session);
             self.lanes.close(session);
-            self.events.push_back(Event::Skipped { session, from, to: next });
         }
         if self.admit(session, Lane::starting_at(next, lamport), now) {
             self.settle(session, now);
