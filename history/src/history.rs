@@ -284,7 +284,10 @@ impl<P: Peer> History<P> {
             }
             LogEvent::Skipped { .. } => {
                 for row in self.log.applied().rows() {
-                    self.pool.confirmed_below(row.session, row.next, row.lamport, now);
+                    let (session, to) = (row.session, row.next);
+                    if let Some(from) = self.pool.confirmed_below(session, to, row.lamport, now) {
+                        self.events.push_back(HistoryEvent::Said(Event::Skipped { session, from, to }));
+                    }
                 }
             }
             _ => {}

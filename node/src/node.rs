@@ -21,7 +21,7 @@ use crate::disk::Disk;
 use crate::driver::{Command, Driver, Ends, Saying};
 use crate::event::{Entry, Leader, Member};
 use crate::gateway;
-use crate::group::{Group, HistoryQuery, Now, Settings};
+use crate::group::{Group, HistoryQuery, Memory, Now, Settings};
 use crate::jobs::Handler;
 use crate::mailbox::{Events, mailbox};
 use crate::name::Name;
@@ -116,6 +116,7 @@ impl Node {
             timeout: config.timeout,
             sessions: [Uuid::now_v7(), Uuid::now_v7()],
             seed: rand::random(),
+            memory: Memory::default(),
             disk: restored,
         };
         let mind = Group::new(settings, now());

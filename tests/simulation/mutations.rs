@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use mesh_tests::invariants::cost;
-use mesh_tests::sim::{Identity, Mutation, Rule, TIMEOUT, World};
+use mesh_tests::sim::{Identity, Mutation, Place, Rule, TIMEOUT, World};
+use transport::PeerId;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -143,6 +144,40 @@ fn a_claim_that_is_told_twice_is_noticed_by_i14() {
         },
     );
     assert!(what.contains("uncontested"), "{what}");
+}
+
+/// A group of which the second has a gateway, and that gateway a user.
+fn with_guest(world: &mut World) -> (Place, PeerId) {
+    let places = world.running();
+    world.admit_guest_as(places[1], "dora");
+    world.run(SECOND);
+    world.guests()[0]
+}
+
+#[test]
+fn a_guests_line_in_its_hosts_name_is_noticed_by_the_authors() {
+    let what = noticed(
+        |_| Mutation::HostSpeaks,
+        |world| {
+            let dora = with_guest(world);
+            world.say_as(dora, 10);
+            world.run(SECOND);
+        },
+    );
+    assert!(what.contains("was said"), "{what}");
+}
+
+#[test]
+fn a_guest_that_took_something_unbeknown_to_its_host_is_noticed_by_the_privates() {
+    let what = noticed(
+        |_| Mutation::Unacknowledged,
+        |world| {
+            with_guest(world);
+            world.msg_to(world.running()[0], "dora");
+            world.run(SECOND * 3);
+        },
+    );
+    assert!(what.contains("is shown twice"), "{what}");
 }
 
 #[test]

@@ -82,11 +82,16 @@ fn play(seed: u64) -> Coverage {
         world.ask(*place);
     }
     let unanswered = world.invariants().requests.answers.1;
+    let undelivered = world.invariants().privates.undelivered;
+    world.guests_talk();
     world.must_settle();
     let sent = world.counters().messages.values().sum();
     must(&world, rest::check(sent, everybody.len(), 5));
     if world.invariants().requests.answers.1 != unanswered {
         world.fail("a request without an answer in peace");
+    }
+    if world.invariants().privates.undelivered != undelivered {
+        world.fail("a private message that is not delivered in peace");
     }
     must(&world, world.all_heard());
     world.coverage()

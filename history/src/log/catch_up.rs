@@ -124,6 +124,10 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn send_read(&mut self, read: Read<P>, mut entries: Entries<P>) {
+        // A store that began with a snapshot has nothing before that.
+        if entries.is_empty() && read.from < self.chain.base() {
+            return self.send_snapshot(read.to);
+        }
         // A store that reads too far would hand out what was only accepted.
         let decided = self.chain.decided().saturating_sub(read.from);
         entries.truncate(usize::try_from(decided).unwrap_or(usize::MAX));
@@ -212,7 +216,9 @@ impl<P: Peer> Log<P> {
         };
         let have = switch.common + switch.entries.len() as u64;
         let (brings, before) = (!entries.is_empty(), (switch.common, switch.afresh));
-        if at == have && (hash.is_none() || !switch.entries.is_empty() || hash == self.chain.hash_at(at) || at == 0) {
+        // Without a hash, as from a store, nobody has said that what is here was the same there.
+        let is_common = at == 0 || hash.is_some() && hash == self.chain.hash_at(at);
+        if at == have && (is_common || !switch.entries.is_empty()) {
             switch.entries.extend(entries);
         } else if at < have && hash.is_some() && hash == self.chain.hash_at(at) {
             switch = Switch { regime, common: at, hash: hash.unwrap_or_default(), entries, afresh: false };
@@ -267,6 +273,7 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn begin_anew(&mut self, regime: Regime<P>, snapshot: Option<&Snapshot<P>>) {
+        self.leaps += 1;
         let dropped = self.chain.cut(self.chain.base());
         let base = self.chain.base();
         self.tell_undecided(base, dropped);

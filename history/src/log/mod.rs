@@ -131,6 +131,8 @@ pub struct Log<P> {
     proposed: Option<Applied>,
     /// The acknowledgement to send next: a greater length replaces a lesser.
     ack: Option<(P, Ballot<P>, u64)>,
+    /// See [`leaps`](Self::leaps).
+    leaps: u64,
     reads: VecDeque<Read<P>>,
     transmits: VecDeque<LogTransmit<P>>,
     events: VecDeque<LogEvent<P>>,
@@ -242,18 +244,20 @@ impl<P: Peer> Log<P> {
         if !self.has_room() {
             return false;
         }
-        if self.proposed.is_none() {
-            let mut table = self.applied.clone();
-            for (at, entry) in (self.acceptor.fork + 1..).zip(&self.acceptor.tail) {
-                if let Entry::Line(say) = &**entry {
-                    table.apply(say, at);
-                }
-            }
-            self.proposed = Some(table);
-        }
         let index = self.acceptor.len() + 1;
         let is_next = self.proposed.as_mut().is_some_and(|table| table.apply(say, index) == Verdict::Applied);
         is_next && self.lead_entries(vec![Arc::new(Entry::Line(say.clone()))])
+    }
+
+    /// The exactly-once table after all that is accepted, decided or not: what a leader proposes comes after that.
+    pub(super) fn table_of_accepted(&self) -> Applied {
+        let mut table = self.applied.clone();
+        for (at, entry) in (self.acceptor.fork + 1..).zip(&self.acceptor.tail) {
+            if let Entry::Line(say) = &**entry {
+                table.apply(say, at);
+            }
+        }
+        table
     }
 
     /// Puts a note at the end of the log. Returns whether this peer leads and has room.

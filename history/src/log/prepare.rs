@@ -308,7 +308,7 @@ impl<P: Peer> Log<P> {
         if let Some(promised) = forks_from {
             self.fork(promised, ballot);
         }
-        self.proposed = None;
+        self.proposed = Some(self.table_of_accepted());
         for (peer, promised) in states {
             if peer != self.me {
                 let Promised { accepted, len, decided, .. } = promised;

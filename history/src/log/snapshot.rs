@@ -93,6 +93,7 @@ impl<P: Peer> Log<P> {
         if other_regime {
             self.begin_anew(regime, Some(&snapshot));
         } else {
+            self.leaps += 1;
             self.chain = Chain::from_snapshot(Some(regime), &snapshot);
         }
         let keeps_more = !other_regime && self.acceptor.len() > snapshot.index;

@@ -41,6 +41,7 @@ impl<P: Peer> Log<P> {
             proposed: None,
             ack: None,
             reads: VecDeque::new(),
+            leaps: 0,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         }

@@ -102,6 +102,16 @@ impl<P: Peer> Log<P> {
         self.acceptor.configs.len()
     }
 
+    /// What the entries weigh that are accepted here and not known to be decided.
+    pub fn undecided_bytes(&self) -> usize {
+        self.acceptor.tail_weight
+    }
+
+    /// How often this log went on from a snapshot, or began anew, without telling of every place in between.
+    pub fn leaps(&self) -> u64 {
+        self.leaps
+    }
+
     /// The exactly-once table.
     pub fn applied(&self) -> &Applied {
         &self.applied

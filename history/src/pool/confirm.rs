@@ -45,12 +45,16 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
         self.leave_below(session, number + 1, now);
     }
 
-    /// All of a session below `next` is confirmed, and what of it was not here is not shown.
-    pub(crate) fn confirmed_below(&mut self, session: Session, next: u64, lamport: u64, now: Instant) {
+    /// All of a session below `next` is confirmed, and what of it was not here is not shown. From which number on that is, if something
+    /// of the session was here.
+    pub(crate) fn confirmed_below(&mut self, session: Session, next: u64, lamport: u64, now: Instant) -> Option<u64> {
         self.leave_below(session, next, now);
-        if self.lanes.next(session) < next {
+        let from = self.lanes.next(session);
+        let known = self.lanes.get(session).is_some();
+        if from < next {
             self.skip_confirmed(session, next, lamport, now);
         }
+        (known && from < next).then_some(from)
     }
 
     /// A line lost its place. It is kept again, if the line after it is the oldest that is kept.

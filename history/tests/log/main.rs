@@ -5,6 +5,7 @@ mod faults;
 mod mutations;
 mod sim;
 mod statements;
+mod stores;
 
 use std::time::Instant;
 

@@ -141,6 +141,8 @@ fn a_sync_in_parts_is_noticed() {
         sim.slow_disk(1, 400);
         sim.pass(SECOND / 2);
         sim.crash(1);
+        // What was lost would be proposed again, at the same places, if nothing came before it.
+        sim.say(0, 3);
         sim.restart(0);
         sim.pass(2 * SECOND);
         sim.check.broken.take()

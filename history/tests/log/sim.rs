@@ -343,8 +343,9 @@ impl Sim {
         while let Some(read) = log.poll_read() {
             let mut durable = self.peers[usize::from(id)].durable.clone();
             self.peers[usize::from(id)].disk.iter().for_each(|(_, write)| durable.apply(write));
-            let from = usize::try_from(read.from.saturating_sub(durable.base)).expect("a short log");
-            let entries = durable.entries.iter().skip(from).take(50).cloned().collect();
+            // What is before its start is not there.
+            let from = read.from.checked_sub(durable.base).map(|from| usize::try_from(from).expect("a short log"));
+            let entries = durable.entries.iter().skip(from.unwrap_or(usize::MAX)).take(50).cloned().collect();
             log.handle_read(read, entries, self.now);
         }
         while let Some(transmit) = log.poll_transmit() {

@@ -1,7 +1,7 @@
 //! One promise a test.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use history::{
@@ -212,6 +212,42 @@ fn a_line_that_follows_one_which_was_proposed_before_is_confirmed() {
     let me = (1_u8, Session::new(Uuid::from_u128(1)));
     let mut history = History::restore(me, Limits::default(), LogConfig::default(), durable, 1, now);
     history.resume(vec![line(5, 0), line(5, 1)], now);
+    history.handle_members(&[1], now);
+    history.handle_leader(Some(1), now);
+    while let Some(write) = history.poll_write() {
+        history.handle_written(write.ticket, now);
+    }
+    assert_eq!((history.log().decided(), history.pool().len()), (3, 0));
+}
+
+/// Where the first line of a session is confirmed.
+fn after_one_line(now: Instant) -> History<u8> {
+    let session = Session::new(Uuid::from_u128(2));
+    let mut history = History::found(2, session, Limits::default(), LogConfig::default(), 1, now);
+    history.resume(vec![line(5, 0)], now);
+    history.handle_members(&[2], now);
+    history.handle_leader(Some(2), now);
+    while let Some(write) = history.poll_write() {
+        history.handle_written(write.ticket, now);
+    }
+    assert_eq!((history.log().decided(), history.pool().len()), (2, 0));
+    history
+}
+
+/// As above; and this leader, a newcomer, was told by another that the line before is confirmed, and never had it.
+#[test]
+fn a_line_that_follows_one_which_only_the_log_has_is_confirmed() {
+    let now = start();
+    let regime = Regime::founded(1);
+    let ballot = Some(Ballot { regime, round: 1, peer: 1 });
+    let config = Arc::new(Entry::Config(Config { voters: vec![1], tie_breaker: 1, fork: None }));
+    let entries = vec![config, Arc::new(Entry::Line(line(5, 0)))];
+    let durable =
+        Durable { promised: ballot, accepted: ballot, regime: Some(regime), decided: 1, entries, ..Durable::default() };
+    let me = (1_u8, Session::new(Uuid::from_u128(1)));
+    let mut history = History::restore(me, Limits::default(), LogConfig::default(), durable, 1, now);
+    history.adopt(after_one_line(now).pool().baseline(), now);
+    history.resume(vec![line(5, 1)], now);
     history.handle_members(&[1], now);
     history.handle_leader(Some(1), now);
     while let Some(write) = history.poll_write() {

@@ -33,6 +33,9 @@ pub(super) struct Confirmed {
     pub(super) recent: VecDeque<Recent>,
     recent_bytes: usize,
     recent_lines: usize,
+    /// Of which regime the log was that they were learnt from, and how often it had gone on without telling of every place.
+    learnt_in: Option<Regime<PeerId>>,
+    leaps: u64,
     /// The lines that were told as earlier ones before the log had them.
     told: BTreeSet<MessageId>,
     /// When what its log does not have by then goes to the pool, from where the others get it.
@@ -71,6 +74,8 @@ impl Confirmed {
             recent: VecDeque::new(),
             recent_bytes: 0,
             recent_lines: 0,
+            learnt_in: told_in,
+            leaps: 0,
             told: BTreeSet::new(),
             offer_at: None,
             restored: told_below,
@@ -133,6 +138,18 @@ impl Confirmed {
     /// The log's place is not decided any more, nor any after it.
     pub(super) fn unlearn(&mut self, index: Index) {
         self.forget(|recent| recent.learnt && recent.index >= index);
+    }
+
+    /// The log is so far, in this regime. If it has given way to another, of which it no longer had in memory all that it had confirmed,
+    /// what is remembered of that has no place any more: the last first.
+    pub(super) fn leap(&mut self, regime: Option<Regime<PeerId>>, leaps: u64) -> Vec<(Index, Say)> {
+        let (learnt_in, leapt) = (std::mem::replace(&mut self.learnt_in, regime), self.leaps < leaps);
+        self.leaps = leaps;
+        if leapt && learnt_in.is_some() && learnt_in != regime {
+            self.forget(|recent| recent.learnt)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
@@ -225,6 +242,17 @@ mod tests {
         let mut confirmed = Confirmed::new(false, (None, 9), (1..=9).map(said).collect());
         confirmed.unlearn(Index::new(7).unwrap());
         assert_eq!(places(&confirmed), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn what_was_learnt_of_another_regime_is_forgotten_where_the_log_gave_way_beyond_its_memory() {
+        let mut confirmed = Confirmed::new(false, (regime(1), 9), (1..=9).map(said).collect());
+        assert!(confirmed.leap(regime(1), 0).is_empty());
+        assert!(confirmed.leap(regime(1), 1).is_empty(), "a snapshot of the same log");
+        assert!(confirmed.leap(regime(2), 1).is_empty(), "a takeover, told place by place");
+        let lost = confirmed.leap(regime(3), 2);
+        assert_eq!(lost.iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), (1..=9).rev().collect::<Vec<_>>());
+        assert!(places(&confirmed).is_empty());
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl Group {
         match event {
             LogEvent::Decided { index, entry, applies } => {
                 let unseen = self.confirmed.unseen.take();
+                self.lose_learnt(now);
                 if self.history.log().regime() != self.confirmed.told_in {
                     self.lose_told(now);
                 }
@@ -91,6 +92,7 @@ impl Group {
                 }
             }
             LogEvent::Skipped { index, state } => {
+                self.lose_learnt(now);
                 let changed = self.consent.fold.restore(index.number(), &state);
                 let quietly = self.confirmed.was_told(index, self.history.log().regime());
                 self.tell_proposals(changed, quietly);
@@ -162,6 +164,19 @@ impl Group {
             self.tell(Event::Unconfirmed { id: say.id, was: *was });
         }
         for (_, say) in told {
+            self.history.take_back(&say, now.instant);
+            self.keep(say);
+        }
+    }
+
+    /// What this member had confirmed in a regime that its log has left, and the log itself no longer had in memory to tell of, waits
+    /// again.
+    fn lose_learnt(&mut self, now: Now) {
+        let (regime, leaps) = (self.history.log().regime(), self.history.log().leaps());
+        for (was, say) in self.confirmed.leap(regime, leaps) {
+            if Body::is_line(&say.body) && self.confirmed.was_shown(was) {
+                self.tell(Event::Unconfirmed { id: say.id, was });
+            }
             self.history.take_back(&say, now.instant);
             self.keep(say);
         }

@@ -30,6 +30,7 @@ mod guests;
 mod joining;
 mod links;
 mod lookup;
+mod memory;
 mod outgoing;
 mod output;
 mod owner;
@@ -63,6 +64,7 @@ use self::guests::Guests;
 use self::joining::Joining;
 pub use self::lookup::HistoryQuery;
 pub(crate) use self::lookup::own_entry;
+pub use self::memory::Memory;
 pub use self::outgoing::Outgoing;
 pub use self::output::{Direct, Output};
 use self::private::{Privates, Shown};
@@ -107,6 +109,8 @@ pub struct Settings {
     pub sessions: [Uuid; 2],
     /// What its random choices follow from; give each peer another.
     pub seed: u64,
+    /// How much of the confirmed log it keeps in memory.
+    pub memory: Memory,
     /// What was kept on a disk, if there is one: then [`Output::Write`] and [`Output::Read`] are to be served.
     pub disk: Option<Restored>,
 }
@@ -174,10 +178,10 @@ pub struct Group {
 impl Group {
     /// A peer that wants to be a member; without anybody to join through, it founds a group at once.
     pub fn new(settings: Settings, now: Now) -> Self {
-        let Settings { me, name, seeds, join_timeout, heartbeat, timeout, sessions, seed, disk } = settings;
+        let Settings { me, name, seeds, join_timeout, heartbeat, timeout, sessions, seed, memory, disk } = settings;
         let config = election::Config { heartbeat, timeout, ..election::Config::default() };
         let [said, private] = sessions.map(Session::new);
-        let log = LogConfig { heartbeat, has_state: true, ..LogConfig::default() };
+        let log = LogConfig { heartbeat, ..memory.log(disk.is_some()) };
         let bully = restored::bully(me.id, config, disk.as_ref(), now.instant);
         let returns = disk.as_ref().is_some_and(|disk| disk.log.regime.is_some());
         let kept: Vec<_> = disk.iter().flat_map(|disk| &disk.pool).map(|say| say.id).collect();

@@ -9,9 +9,6 @@ use transport::PeerId;
 use super::confirmed::Confirmed;
 use crate::proposals::Fold;
 
-/// Confirmed entries kept in memory by a member that has a disk: what others usually lack.
-const KEPT_WITH_DISK: usize = 4_096;
-
 /// What was kept.
 #[derive(Clone, Debug, Default)]
 pub struct Restored {
@@ -47,7 +44,6 @@ pub(super) fn history(
         let history = History::join(me, session, limits, config, seed, now);
         return (history, Confirmed::new(false, (None, 0), Vec::new()), Fold::default());
     };
-    let config = LogConfig { keep_entries: KEPT_WITH_DISK, has_store: true, ..config };
     let mut history = History::restore((me, session), limits, config, log, seed, now);
     history.resume(pool, now);
     // All of that was shown before, or is shown as earlier lines.

@@ -26,6 +26,10 @@ pub struct Sizes {
     pub line_bytes: usize,
     /// Sessions that lines are known of.
     pub sessions: usize,
+    /// Entries accepted into the log and not known to be decided, in bytes with all that they cost.
+    pub undecided_bytes: usize,
+    /// Sessions in the exactly-once table.
+    pub applied: usize,
     /// Private messages on their way.
     pub privates: usize,
     /// Private messages that were shown and are known by their ids.
@@ -90,6 +94,12 @@ impl Group {
         })
     }
 
+    /// The users of gateways by the roster that it has, by id: what each is called, and at whose gateway it is.
+    pub fn roster_guests(&self) -> impl Iterator<Item = (PeerId, &Name, PeerId)> {
+        let guests = self.roster.iter().flat_map(|roster| roster.guests());
+        guests.map(|(id, guest)| (id, &guest.name, guest.host))
+    }
+
     /// Whom it was told that it can reach, by id.
     pub fn reachable(&self) -> impl Iterator<Item = PeerId> {
         self.reachable.keys().copied()
@@ -110,6 +120,8 @@ impl Group {
         Sizes {
             line_bytes: self.history.pool().weight(),
             sessions: self.history.pool().sessions(),
+            undecided_bytes: self.history.log().undecided_bytes(),
+            applied: self.history.log().applied().len(),
             privates: self.privates.len(),
             shown: self.shown.len(),
             requests: self.requests.len(),

@@ -3,11 +3,13 @@
 //!
 //! On top of what each expects, all [invariants](mesh_tests::invariants) are looked at after every step.
 
+mod bounds;
 mod deaths;
 mod history;
 mod joining;
 mod partial;
 mod quorums;
+mod snapshots;
 mod time;
 
 use std::collections::BTreeMap;

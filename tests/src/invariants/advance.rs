@@ -50,11 +50,14 @@ impl Advance {
         let before = self.runs.insert(run, now).unwrap_or_default();
         let same_regime = before.regime == now.regime;
         let of = |ballot: Option<Ballot<PeerId>>| ballot.map(|ballot| ballot.regime);
+        // A snapshot stands for all that was accepted.
+        let stood_for = now.accepted.is_none() && now.len == now.decided && now.len >= before.len;
+        let ballot_goes_back = of(now.accepted) <= of(before.accepted) && now.accepted < before.accepted;
         for (goes_back, what) in [
             (now.regime < before.regime, "its regime"),
             (now.promised < before.promised, "what it promised"),
             (same_regime && now.decided < before.decided, "what it decided"),
-            (same_regime && of(now.accepted) <= of(before.accepted) && now.accepted < before.accepted, "its ballot"),
+            (same_regime && ballot_goes_back && !stood_for, "its ballot"),
             (now.accepted.is_some() && now.accepted == before.accepted && now.len < before.len, "what it accepted"),
         ] {
             if goes_back {

@@ -7,6 +7,7 @@ use super::Verdict;
 /// As the documentation has them.
 const LINE_BYTES: usize = 8 << 20;
 const SESSIONS: usize = 4096 + 1;
+const APPLIED: usize = 65_536;
 const PRIVATES: usize = 4096;
 const SHOWN: usize = 16_384;
 const REQUESTS: usize = 1024;
@@ -14,16 +15,23 @@ const ANSWERS: usize = 4096 + 256;
 const VOTES: usize = 1_000;
 const KNOWN: usize = 4096;
 
+/// What a leader proposes without a quorum is 4 MiB and the entry that goes beyond; a follower that is behind is sent as much again of
+/// what is decided, and takes it in before it is told so. No entry is longer than a message of the log.
+const UNDECIDED_BYTES: usize = (4 << 20) + (4 << 20) + (256 << 10);
+
 /// Looks at the sizes of a mind whose outputs were carried out, and at how many peers its overlay knows.
 ///
 /// # Errors
 ///
 /// What is too large.
 pub fn check(sizes: &Sizes, known: usize) -> Verdict {
-    let Sizes { line_bytes, sessions, privates, shown, requests, answers, votes, outputs } = *sizes;
+    let Sizes { line_bytes, sessions, undecided_bytes, applied, privates, .. } = *sizes;
+    let Sizes { shown, requests, answers, votes, outputs, .. } = *sizes;
     for (what, size, bound) in [
         ("bytes of lines", line_bytes, LINE_BYTES),
         ("sessions", sessions, SESSIONS),
+        ("bytes of undecided entries", undecided_bytes, UNDECIDED_BYTES),
+        ("sessions in the exactly-once table", applied, APPLIED),
         ("private messages on their way", privates, PRIVATES),
         ("private messages known by their ids", shown, SHOWN),
         ("requests", requests, REQUESTS),
@@ -48,6 +56,8 @@ mod tests {
         let within = Sizes {
             line_bytes: LINE_BYTES,
             sessions: SESSIONS,
+            undecided_bytes: UNDECIDED_BYTES,
+            applied: APPLIED,
             privates: PRIVATES,
             shown: SHOWN,
             requests: REQUESTS,
@@ -59,7 +69,10 @@ mod tests {
         for over in [
             Sizes { line_bytes: LINE_BYTES + 1, ..within },
             Sizes { sessions: SESSIONS + 1, ..within },
+            Sizes { undecided_bytes: UNDECIDED_BYTES + 1, ..within },
+            Sizes { applied: APPLIED + 1, ..within },
             Sizes { privates: PRIVATES + 1, ..within },
+            Sizes { shown: SHOWN + 1, ..within },
             Sizes { requests: REQUESTS + 1, ..within },
             Sizes { answers: ANSWERS + 1, ..within },
             Sizes { votes: VOTES + 1, ..within },

@@ -6,35 +6,72 @@ use node::{Event, ProposalState};
 
 use super::Verdict;
 
-/// How often each of them happened.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Coverage {
+/// What is counted, and what one of it is called.
+macro_rules! coverage {
+    ($($(#[$doc:meta])* $field:ident: $what:literal,)*) => {
+        /// How often each of them happened.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+        pub struct Coverage {
+            $($(#[$doc])* pub $field: u64,)*
+        }
+
+        impl Coverage {
+            fn all(&self) -> [(&'static str, u64); [$($what),*].len()] {
+                [$(($what, self.$field)),*]
+            }
+
+            fn all_mut(&mut self) -> [&mut u64; [$($what),*].len()] {
+                [$(&mut self.$field),*]
+            }
+        }
+    };
+}
+
+coverage! {
     /// A frame was passed on by a neighbour.
-    pub relayed: u64,
+    relayed: "relayed frame",
     /// Two groups met.
-    pub merges: u64,
+    merges: "merge of two groups",
     /// A leader handed over.
-    pub yields: u64,
+    yields: "yield",
     /// A process that was stopped suspected itself.
-    pub suspicions: u64,
+    suspicions: "self-suspicion",
     /// A member was renamed.
-    pub renames: u64,
+    renames: "rename",
+    /// A gateway's user was renamed, because another one has its name.
+    guest_renames: "rename of one of two guests of one name",
+    /// A line of a gateway's user was confirmed.
+    guest_lines: "confirmed line of a guest",
+    /// What a gateway's user said to one member was delivered.
+    private_by_guest: "delivered private message of a guest",
+    /// What was said to a gateway's user alone was delivered.
+    private_to_guest: "delivered private message to a guest",
+    /// A gateway's user did not read what was said to it alone, and is gone.
+    unread: "private message that a guest did not take",
     /// A line came again, and was ignored.
-    pub duplicates: u64,
+    duplicates: "ignored duplicate",
     /// Half of the voters went on without the other half.
-    pub tie_broken: u64,
+    tie_broken: "tie-broken shrink",
     /// A sync took entries away.
-    pub truncations: u64,
+    truncations: "truncating sync",
     /// A log was established in which a configuration was undecided.
-    pub two_configurations: u64,
+    two_configurations: "establishment in two configurations",
     /// A member left a lesser regime for a greater.
-    pub switches: u64,
+    switches: "switch of regimes",
+    /// A member was given a snapshot in place of a log.
+    snapshots: "snapshot in place of a log",
+    /// And with it a proposal that was decided.
+    snapshots_with_proposals: "snapshot with a decided proposal",
+    /// And with it a proposal that was open.
+    snapshots_with_open: "snapshot with an open proposal",
+    /// A process began with a snapshot that was on its disk.
+    restarts: "restart from a snapshot on a disk",
     /// A proposal was accepted.
-    pub accepted: u64,
+    accepted: "accepted proposal",
     /// One was rejected.
-    pub rejected: u64,
+    rejected: "rejected proposal",
     /// One failed.
-    pub failed: u64,
+    failed: "failed proposal",
 }
 
 impl Coverage {
@@ -64,24 +101,7 @@ impl Coverage {
     ///
     /// What did not.
     pub fn check(&self) -> Verdict {
-        let Self { relayed, merges, yields, suspicions, renames, duplicates, .. } = *self;
-        let Self { tie_broken, truncations, two_configurations, switches, accepted, rejected, failed, .. } = *self;
-        let all = [
-            ("relayed frame", relayed),
-            ("merge of two groups", merges),
-            ("yield", yields),
-            ("self-suspicion", suspicions),
-            ("rename", renames),
-            ("ignored duplicate", duplicates),
-            ("tie-broken shrink", tie_broken),
-            ("truncating sync", truncations),
-            ("establishment in two configurations", two_configurations),
-            ("switch of regimes", switches),
-            ("accepted proposal", accepted),
-            ("rejected proposal", rejected),
-            ("failed proposal", failed),
-        ];
-        match all.iter().find(|(_, count)| *count == 0) {
+        match self.all().iter().find(|(_, count)| *count == 0) {
             Some((what, _)) => Err(format!("not one {what} happened in the whole suite: {self:?}")),
             None => Ok(()),
         }
@@ -90,19 +110,9 @@ impl Coverage {
 
 impl AddAssign for Coverage {
     fn add_assign(&mut self, other: Self) {
-        self.relayed += other.relayed;
-        self.merges += other.merges;
-        self.yields += other.yields;
-        self.suspicions += other.suspicions;
-        self.renames += other.renames;
-        self.duplicates += other.duplicates;
-        self.tie_broken += other.tie_broken;
-        self.truncations += other.truncations;
-        self.two_configurations += other.two_configurations;
-        self.switches += other.switches;
-        self.accepted += other.accepted;
-        self.rejected += other.rejected;
-        self.failed += other.failed;
+        for (mine, (_, theirs)) in self.all_mut().into_iter().zip(other.all()) {
+            *mine += theirs;
+        }
     }
 }
 
@@ -112,38 +122,20 @@ mod tests {
 
     #[test]
     fn what_never_happened_is_seen() {
-        let all = Coverage {
-            relayed: 1,
-            merges: 1,
-            yields: 1,
-            suspicions: 1,
-            renames: 1,
-            duplicates: 1,
-            tie_broken: 1,
-            truncations: 1,
-            two_configurations: 1,
-            switches: 1,
-            accepted: 1,
-            rejected: 1,
-            failed: 1,
-        };
+        let mut all = Coverage::default();
+        all.all_mut().into_iter().for_each(|count| *count = 1);
         all.check().unwrap();
-        for lacking in [
-            Coverage { relayed: 0, ..all },
-            Coverage { merges: 0, ..all },
-            Coverage { yields: 0, ..all },
-            Coverage { suspicions: 0, ..all },
-            Coverage { renames: 0, ..all },
-            Coverage { duplicates: 0, ..all },
-            Coverage { tie_broken: 0, ..all },
-            Coverage { truncations: 0, ..all },
-            Coverage { two_configurations: 0, ..all },
-            Coverage { switches: 0, ..all },
-            Coverage { accepted: 0, ..all },
-            Coverage { rejected: 0, ..all },
-            Coverage { failed: 0, ..all },
-        ] {
+        for at in 0..all.all().len() {
+            let mut lacking = all;
+            *lacking.all_mut()[at] = 0;
             assert!(lacking.check().is_err(), "{lacking:?}");
         }
+    }
+
+    #[test]
+    fn what_happened_here_and_there_is_added_up() {
+        let mut all = Coverage { relayed: 1, ..Coverage::default() };
+        all += Coverage { relayed: 2, failed: 3, ..Coverage::default() };
+        assert_eq!(all, Coverage { relayed: 3, failed: 3, ..Coverage::default() });
     }
 }

@@ -1,5 +1,6 @@
 //! Every member's log, looked at after each step: what has changed is told to the rules that it concerns.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use history::{Config, Entry, Index, Log};
@@ -22,6 +23,8 @@ pub struct Logs {
     pub ballots: Ballots,
     /// What was decided stays.
     pub kept: Kept,
+    /// Which processes were looked at.
+    seen: BTreeSet<u32>,
 }
 
 impl Logs {
@@ -33,9 +36,11 @@ impl Logs {
     pub fn look(&mut self, run: u32, log: &Log<PeerId>, coverage: &mut Coverage) -> Verdict {
         let now = standing(log);
         let before = self.advance.last(run);
+        let is_first = self.seen.insert(run);
         if now == before {
             return Ok(());
         }
+        coverage.restarts += u64::from(is_first && log.first_in_memory() > 1);
         self.advance.note(run, now)?;
         self.look_at_decided(log, before, now, coverage)?;
         if let Some(ballot) = now.established.filter(|_| log.undecided_configs() > 1) {

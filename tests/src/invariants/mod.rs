@@ -20,16 +20,19 @@
 //! | I14 | an uncontested election takes n - 1 messages | [`cost`] |
 //! | I15 | the seldom things happen in the suite | [`coverage`] |
 //! | I16 | with no link state under way, reachability is symmetric and transitive | [`equivalence`] |
+//! | | the exactly-once table is the fold of the log, with a snapshot or without | [`tables`] |
 //! | | epochs never go back | [`epochs`] |
 //! | | one leader per epoch | [`leaders`] |
 //! | | names and ranks are unique among the admitted; a version of the roster is one roster | [`rosters`] |
 //! | | what an owner is told adds up | [`owners`] |
+//! | | what is shown is what was said, by whom it was said and to whom | [`authors`] |
 //! | | a private message is shown once or not, and its sender told the truth | [`privates`] |
 //! | | every request is answered within 5 s | [`requests`] |
 //! | | at rest little is sent, and nobody is busy with its timers | [`rest`] |
 
 pub mod advance;
 pub mod agreement;
+pub mod authors;
 pub mod ballots;
 pub mod bounds;
 pub mod configs;
@@ -52,11 +55,12 @@ pub mod requests;
 pub mod rest;
 pub mod rosters;
 pub mod spread;
+pub mod tables;
 
 use std::time::{Duration, Instant};
 
-use node::Event;
-use node::group::{Group, Output};
+use node::group::{Direct, Group, Output};
+use node::{Event, MessageId, Private, Proposal, ProposalState};
 use transport::PeerId;
 use transport::overlay::Overlay;
 
@@ -93,6 +97,8 @@ pub struct Invariants {
     pub owners: owners::Owners,
     /// Lines.
     pub spread: spread::Spread,
+    /// Who said what.
+    pub authors: authors::Authors,
     /// Private messages.
     pub privates: privates::Privates,
     /// Proposals, and what programs do as leaders.
@@ -103,8 +109,13 @@ pub struct Invariants {
     pub rest: rest::Rest,
     /// Logs.
     pub logs: logs::Logs,
+    /// Exactly-once tables.
+    pub tables: tables::Tables,
     /// What owners were told is confirmed.
     pub once: once::Once,
+    /// Whether a log gave way to that of another regime, and no longer had in memory all that it had confirmed: what an author said
+    /// there first may be lost, and then what it says next waits for that for ever.
+    pub gave_way: bool,
     /// What happened seldom.
     pub coverage: Coverage,
 }
@@ -119,6 +130,7 @@ impl Invariants {
     /// It has ended.
     pub fn ended(&mut self, run: u32) {
         self.owners.ended(run);
+        self.tables.ended(run);
         self.once.ended(run);
         self.proposals.ended(run);
         self.privates.ended(run);
@@ -146,15 +158,38 @@ impl Invariants {
         if let Some(version) = group.roster_version()
             && self.rosters.is_news(run, version)
         {
-            self.rosters.note(run, version, &group.roster().collect::<Vec<_>>())?;
+            let guests: Vec<_> = group.roster_guests().collect();
+            self.rosters.note(run, version, &group.roster().collect::<Vec<_>>(), &guests)?;
         }
         bounds::check(&group.sizes(), overlay.known())?;
-        self.logs.look(run, group.history().log(), &mut self.coverage)?;
+        self.look_for_leaps(run, group);
+        let log = group.history().log();
+        self.logs.look(run, log, &mut self.coverage)?;
+        if let Some(regime) = log.regime() {
+            self.tables.note(run, (regime, log.decided()), log.applied())?;
+        }
         self.proposals.look(run, group)?;
         if group.is_member() {
             self.spread.note_member(run, now);
         }
         Ok(())
+    }
+
+    /// Looks whether a process went on from a snapshot, or began its log anew: before its owner hears of anything that follows.
+    pub fn look_for_leaps(&mut self, run: u32, group: &Group) {
+        if !self.once.leapt(run, group.history().log().leaps()) {
+            return;
+        }
+        self.spread.note_leapt(run);
+        let before = self.logs.advance.last(run).regime;
+        self.gave_way |= before.is_some() && before != group.history().log().regime();
+        let open = |proposal: &Proposal| proposal.state == ProposalState::Open;
+        let from_snapshot = group.history().log().first_in_memory() > 1;
+        self.coverage.snapshots += u64::from(from_snapshot);
+        let proposals = group.proposals().into_iter().filter(|_| from_snapshot);
+        let (open, decided): (Vec<_>, Vec<_>) = proposals.partition(open);
+        self.coverage.snapshots_with_open += u64::from(!open.is_empty());
+        self.coverage.snapshots_with_proposals += u64::from(!decided.is_empty());
     }
 
     /// A mind wants something of its owner.
@@ -164,9 +199,10 @@ impl Invariants {
     /// What does not fit what it said before.
     pub fn hear(&mut self, run: u32, output: &Output, now: Instant) -> Verdict {
         match output {
-            Output::Event(Event::Private(private)) => self.privates.note_shown(private.id),
+            Output::Event(Event::Private(private)) => self.hear_private(run, self.owners.me(run), private),
             Output::Event(event) => {
                 if let Event::Message(message) = event {
+                    self.authors.note_shown(message)?;
                     self.spread.note_shown(message.id, run, now);
                     if message.earlier {
                         self.once.note_earlier(run, message.id);
@@ -176,17 +212,21 @@ impl Invariants {
                     self.spread.note_skipped(run, *lines);
                 }
                 match event {
-                    Event::Confirmed { id, index } => self.once.note_confirmed(run, *id, *index)?,
+                    Event::Confirmed { id, index } => {
+                        self.coverage.guest_lines +=
+                            u64::from(self.authors.said(*id).is_some_and(|said| said.by_guest));
+                        self.once.note_confirmed(run, *id, *index)?;
+                    }
                     Event::Unconfirmed { id, was } => self.once.note_unconfirmed(run, *id, *was)?,
                     Event::Alarm(what) => return Err(format!("an alarm: {what}")),
                     _ => {}
                 }
                 self.coverage.note(event);
+                self.coverage.guest_renames += u64::from(self.owners.renames_one_of_two_guests(run, event));
                 self.owners.hear(run, event)
             }
-            Output::Direct(direct) => self.privates.note_shown(direct.private.id),
             Output::Admitted(members) => self.owners.admitted(run, members),
-            Output::Delivered(id, delivered) => self.privates.note_outcome(*id, *delivered),
+            Output::Delivered(id, delivered) => self.hear_outcome(*id, *delivered, now),
             Output::Members(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
             Output::Calculated(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
             Output::Requested(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
@@ -195,6 +235,33 @@ impl Invariants {
             Output::Execute(task) => self.proposals.note_begun(run, task),
             _ => Ok(()),
         }
+    }
+
+    /// Something was said to a user of a gateway alone, who takes it or does not.
+    ///
+    /// # Errors
+    ///
+    /// It was not said so, or is shown twice.
+    pub fn hear_direct(&mut self, run: u32, direct: &Direct, taken: bool) -> Verdict {
+        if taken {
+            return self.hear_private(run, Some(direct.guest), &direct.private);
+        }
+        self.privates.note_untaken(direct.private.id);
+        self.coverage.unread += 1;
+        Ok(())
+    }
+
+    fn hear_private(&mut self, run: u32, shown_to: Option<PeerId>, private: &Private) -> Verdict {
+        shown_to.map_or(Ok(()), |shown_to| self.authors.note_private(shown_to, private))?;
+        self.privates.note_shown(private.id, run)
+    }
+
+    fn hear_outcome(&mut self, id: MessageId, delivered: bool, now: Instant) -> Verdict {
+        if let Some(said) = self.authors.said(id).filter(|_| delivered) {
+            self.coverage.private_by_guest += u64::from(said.by_guest);
+            self.coverage.private_to_guest += u64::from(said.to_guest);
+        }
+        self.privates.note_outcome(id, delivered, now)
     }
 
     /// Whether everything asked was answered in time.

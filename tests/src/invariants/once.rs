@@ -21,6 +21,8 @@ struct Told {
     places: Vec<Index>,
     /// The number of the last line of each session.
     sessions: BTreeMap<Session, u64>,
+    /// How often its log went on from a snapshot, or began anew.
+    leaps: u64,
     /// What was shown as said earlier, and may have had its place before the process was there.
     earlier: BTreeSet<MessageId>,
 }
@@ -34,6 +36,19 @@ impl Once {
     /// A line was shown as said earlier: which place it has is told at any time, once.
     pub fn note_earlier(&mut self, run: u32, id: MessageId) {
         self.told.entry(run).or_default().earlier.insert(id);
+    }
+
+    /// Notes how often the log of a process went on from a snapshot, or began anew; whether that is more often than before.
+    pub fn leapt(&mut self, run: u32, leaps: u64) -> bool {
+        let told = self.told.entry(run).or_default();
+        let more = leaps > told.leaps;
+        if more {
+            told.leaps = leaps;
+            // What comes next may be anything.
+            told.places.clear();
+            told.sessions.clear();
+        }
+        more
     }
 
     /// A line has its place, as the owner of a process is told.
@@ -155,6 +170,17 @@ mod tests {
         once.note_confirmed(1, line(1), at(4)).unwrap();
         once.note_unconfirmed(1, line(1), at(4)).unwrap();
         once.note_confirmed(1, line(1), at(7)).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_went_on_from_a_snapshot_may_leave_lines_out_once() {
+        let mut once = Once::default();
+        (0..9).for_each(|number| once.note_said(line(number)));
+        once.note_confirmed(1, line(0), at(2)).unwrap();
+        assert!(once.leapt(1, 1));
+        once.note_confirmed(1, line(4), at(7)).unwrap();
+        assert!(!once.leapt(1, 1));
+        assert!(once.note_confirmed(1, line(8), at(9)).is_err());
     }
 
     #[test]

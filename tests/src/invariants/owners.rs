@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use history::Session;
-use node::{Event, Leader, Member, MessageId};
+use node::{Event, Leader, Member, MessageId, Via};
 use transport::PeerId;
 
 use super::Verdict;
@@ -19,6 +19,8 @@ struct Owner {
     is_member: bool,
     /// Who is here, by what was told, oneself included.
     here: BTreeMap<PeerId, String>,
+    /// Those that use a gateway, or did.
+    guests: BTreeSet<PeerId>,
     leader: Option<(PeerId, u64)>,
     shown: BTreeSet<MessageId>,
     /// The number of the last line of each session.
@@ -36,6 +38,7 @@ impl Owners {
             me,
             is_member: false,
             here: BTreeMap::new(),
+            guests: BTreeSet::new(),
             leader: None,
             shown: BTreeSet::new(),
             last: BTreeMap::new(),
@@ -61,6 +64,8 @@ impl Owners {
             return Err("it is admitted twice".into());
         }
         owner.here = members.iter().map(|member| (member.id, member.name.to_string())).collect();
+        let guests = members.iter().filter(|member| member.via == Via::Gateway);
+        owner.guests = guests.map(|member| member.id).collect();
         Ok(())
     }
 
@@ -71,6 +76,18 @@ impl Owners {
     /// It does not fit what was told before.
     pub fn hear(&mut self, run: u32, event: &Event) -> Verdict {
         self.0.get_mut(&run).map_or(Ok(()), |owner| owner.hear(event))
+    }
+
+    /// Which peer a process is.
+    pub fn me(&self, run: u32) -> Option<PeerId> {
+        self.0.get(&run).map(|owner| owner.me)
+    }
+
+    /// Whether the owner of a process is told that a gateway's user has another name, because another user has the one it had.
+    pub fn renames_one_of_two_guests(&self, run: u32, event: &Event) -> bool {
+        let (Some(owner), Event::Renamed { id, from, .. }) = (self.0.get(&run), event) else { return false };
+        let keeps = |other: &PeerId| other != id && owner.here.get(other).is_some_and(|name| name == from.as_str());
+        owner.guests.contains(id) && owner.guests.iter().any(keeps)
     }
 
     /// How often the owner of a process was told that members leave, and of another leader.
@@ -101,7 +118,10 @@ impl Owner {
             return Err(format!("it is told {event:?} before it is a member"));
         }
         match event {
-            Event::Joined { id, name, .. } => {
+            Event::Joined { id, name, via, .. } => {
+                if *via == Via::Gateway {
+                    self.guests.insert(*id);
+                }
                 let before = self.here.insert(*id, name.to_string());
                 if before.is_some() && *id != self.me {
                     return Err(format!("it is told twice that {id} joined"));
@@ -149,7 +169,7 @@ impl Owner {
 
 #[cfg(test)]
 mod tests {
-    use node::{LeftReason, Message, Timestamp, Via};
+    use node::{LeftReason, Message, Timestamp};
 
     use super::super::forged::{line, peer};
     use super::*;
@@ -201,6 +221,25 @@ mod tests {
         assert!(owners.hear(1, &joined(2)).is_err());
         owners.admitted(1, &[]).unwrap();
         assert!(owners.admitted(1, &[]).is_err());
+    }
+
+    #[test]
+    fn a_guest_that_is_renamed_because_of_another_guest_is_told_from_others() {
+        let renamed = |n| Event::Renamed { id: peer(n), from: "bob".parse().unwrap(), to: "bob-2".parse().unwrap() };
+        let guest = |n| match joined(n) {
+            Event::Joined { id, name, address, .. } => Event::Joined { id, name, address, via: Via::Gateway },
+            event => event,
+        };
+        let mut owners = Owners::default();
+        owners.started(1, peer(1));
+        owners.admitted(1, &[]).unwrap();
+        for event in [joined(2), guest(3)] {
+            owners.hear(1, &event).unwrap();
+        }
+        assert!(!owners.renames_one_of_two_guests(1, &renamed(3)), "the other is a peer");
+        owners.hear(1, &guest(4)).unwrap();
+        assert!(owners.renames_one_of_two_guests(1, &renamed(4)));
+        assert!(!owners.renames_one_of_two_guests(1, &renamed(2)), "a peer is");
     }
 
     #[test]

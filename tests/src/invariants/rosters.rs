@@ -1,9 +1,10 @@
-//! Names and ranks are unique among the admitted, and a version of the roster is one roster, wherever it is.
+//! Names and ranks are unique among the admitted, names among those and the users of gateways, and a version of the roster is one roster, wherever it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use election::Epoch;
+use node::Name;
 use node::group::Listed;
 use transport::PeerId;
 
@@ -27,26 +28,38 @@ impl Rosters {
         self.last.get(&run) != Some(&version)
     }
 
-    /// A process has this roster.
+    /// A process has this roster, with these users of gateways: each with its name and its host.
     ///
     /// # Errors
     ///
     /// Two in it have the same name, or the same join number of one leader; or another has another roster of that version.
-    pub fn note(&mut self, run: u32, version: Version, listed: &[Listed<'_>]) -> Verdict {
+    pub fn note(
+        &mut self,
+        run: u32,
+        version: Version,
+        listed: &[Listed<'_>],
+        guests: &[(PeerId, &Name, PeerId)],
+    ) -> Verdict {
         self.last.insert(run, version);
         let mut hasher = DefaultHasher::new();
         for member in listed {
             (member.rank, member.name, member.address).hash(&mut hasher);
         }
+        guests.hash(&mut hasher);
         let content = hasher.finish();
         if let Some(other) = self.seen.get(&version) {
             let same = *other == content;
-            return if same { Ok(()) } else { Err(format!("another roster of version {version:?}: {listed:?}")) };
+            return if same {
+                Ok(())
+            } else {
+                Err(format!("another roster of version {version:?}: {listed:?}, {guests:?}"))
+            };
         }
         self.seen.insert(version, content);
         let mut names = BTreeSet::new();
-        if let Some(twice) = listed.iter().find(|member| !names.insert(member.name.as_str().to_lowercase())) {
-            return Err(format!("two members are called {}", twice.name));
+        let mut all = listed.iter().map(|member| member.name).chain(guests.iter().map(|(_, name, _)| *name));
+        if let Some(twice) = all.find(|name| !names.insert(name.as_str().to_lowercase())) {
+            return Err(format!("two members are called {twice}"));
         }
         let mut numbers = BTreeSet::new();
         match listed.iter().find(|member| !numbers.insert(member.rank.seniority)) {
@@ -66,7 +79,7 @@ mod tests {
     use super::*;
 
     fn verdict(members: &[(&str, u64)]) -> Verdict {
-        Rosters::default().note(1, (epoch(1, peer(1)), 1), &listed(&owned(members)))
+        Rosters::default().note(1, (epoch(1, peer(1)), 1), &listed(&owned(members)), &[])
     }
 
     fn owned(members: &[(&str, u64)]) -> Vec<(Name, Address, u64)> {
@@ -86,11 +99,25 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_a_guest_has_as_well_and_guests_that_another_has_not_are_seen() {
+        let (version, members) = ((epoch(1, peer(1)), 1), owned(&[("bob", 1)]));
+        let (bob, dora) = ("Bob".parse().unwrap(), "dora".parse().unwrap());
+        let guest = |n, name| (peer(n), name, peer(1));
+        let note = |guests: &[_]| Rosters::default().note(1, version, &listed(&members), guests);
+        note(&[guest(7, &dora)]).unwrap();
+        assert!(note(&[guest(7, &bob)]).is_err());
+        assert!(note(&[guest(7, &dora), guest(8, &dora)]).is_err());
+        let mut rosters = Rosters::default();
+        rosters.note(1, version, &listed(&members), &[guest(7, &dora)]).unwrap();
+        assert!(rosters.note(2, version, &listed(&members), &[guest(8, &dora)]).is_err());
+    }
+
+    #[test]
     fn two_rosters_of_one_version_are_seen() {
         let mut rosters = Rosters::default();
         let version = (epoch(1, peer(1)), 1);
-        rosters.note(1, version, &listed(&owned(&[("bob", 1)]))).unwrap();
-        rosters.note(2, version, &listed(&owned(&[("bob", 1)]))).unwrap();
-        assert!(rosters.note(3, version, &listed(&owned(&[("bob", 2)]))).is_err());
+        rosters.note(1, version, &listed(&owned(&[("bob", 1)])), &[]).unwrap();
+        rosters.note(2, version, &listed(&owned(&[("bob", 1)])), &[]).unwrap();
+        assert!(rosters.note(3, version, &listed(&owned(&[("bob", 2)])), &[]).is_err());
     }
 }

@@ -164,6 +164,13 @@ impl Spread {
         }
     }
 
+    /// A process went on from a snapshot, or began its log anew: what is in there and was not shown is not shown any more.
+    pub fn note_leapt(&mut self, run: u32) {
+        for line in &mut self.lines {
+            line.hearers &= !bit(run);
+        }
+    }
+
     /// A process was told that it missed lines, which nobody had any longer.
     pub fn note_skipped(&mut self, run: u32, lines: u64) {
         *self.skipped.entry(run).or_default() += lines;

@@ -41,6 +41,12 @@ pub enum Act {
     AdmitGuest(Whom, u8),
     /// One of those that use its gateway is gone.
     DropGuest(Whom),
+    /// One of those that use gateways says a line of so many bytes to everyone; which one follows from the number.
+    SayAs(usize, usize),
+    /// One of those that use gateways says something to a member alone; which one, and to whom, follows from the numbers.
+    MsgAs(usize, usize),
+    /// Its owner says something to one of those that use gateways; to which one follows from the number.
+    MsgGuest(Whom, usize),
     /// Its disk does nothing for so long.
     HangDisk(Whom, Duration),
     /// Its owner says that whichever voters are missing are dead.
@@ -111,6 +117,16 @@ impl World {
                 let paused = self.running().into_iter().find(|place| self.is_paused(*place));
                 paused.into_iter().for_each(|place| self.resume(place));
             }
+            Act::SayAs(number, bytes) => {
+                self.guest(*number).and_then(|guest| self.say_as(guest, *bytes));
+            }
+            Act::MsgAs(number, to) => {
+                self.guest(*number).and_then(|guest| {
+                    let members = self.mind(guest.0)?.members();
+                    let to = members.get(to % members.len().max(1))?;
+                    self.msg_as(guest, to.name.as_str())
+                });
+            }
             Act::Break(a, b) => {
                 if let (Some(a), Some(b)) = (some(self, a), some(self, b)) {
                     self.break_link(a, b);
@@ -127,6 +143,7 @@ impl World {
             | Act::Msg(whom, _)
             | Act::AdmitGuest(whom, _)
             | Act::DropGuest(whom)
+            | Act::MsgGuest(whom, _)
             | Act::HangDisk(whom, _)
             | Act::Takeover(whom)
             | Act::Calc(whom)
@@ -159,6 +176,10 @@ impl World {
             Act::Vote(_, number) => self.vote(place, *number),
             Act::AdmitGuest(_, name) => self.admit_guest(place, *name),
             Act::DropGuest(_) => self.drop_guest(place),
+            Act::MsgGuest(_, number) => {
+                let to = self.guest(*number).and_then(|guest| self.guest_name(guest));
+                to.and_then(|to| self.msg_to(place, &to));
+            }
             Act::HangDisk(_, time) => self.hang_disk(place, *time),
             Act::Takeover(_) => drop(self.takeover(place)),
             _ => {}

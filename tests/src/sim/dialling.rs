@@ -193,11 +193,15 @@ impl World {
                     peer.registry.vacated.insert(*expected);
                 } else {
                     peer.group.handle_unreachable(*expected, Unreachable::Gone, now);
+                    let run = peer.run;
+                    self.invariants.privates.note_lost(run, *expected, now.instant);
                 }
             }
             (Target::Member(expected), Err(DialError::NobodyThere)) => {
                 if !peer.overlay.is_reachable(*expected) && peer.registry.ended.remove(expected) {
                     peer.group.handle_unreachable(*expected, Unreachable::Gone, now);
+                    let run = peer.run;
+                    self.invariants.privates.note_lost(run, *expected, now.instant);
                 }
             }
             (Target::Member(_), _) => {}

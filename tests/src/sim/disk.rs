@@ -85,7 +85,9 @@ impl Disk {
     }
 
     fn read(&self, read: &Read<PeerId>) -> Entries<PeerId> {
-        let from = usize::try_from(read.from.saturating_sub(self.log.base)).unwrap_or(usize::MAX);
+        // What is before its start is not there.
+        let Some(from) = read.from.checked_sub(self.log.base) else { return Entries::new() };
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
         let mut bytes = 0;
         let fits = |entry: &&std::sync::Arc<Entry<PeerId>>| {
             bytes += OVERHEAD + if let Entry::Line(say) = &***entry { say.body.len() } else { 0 };

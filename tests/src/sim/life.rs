@@ -55,6 +55,7 @@ impl World {
             timeout: TIMEOUT,
             sessions: [number, number + 1].map(Uuid::from_u128),
             seed: self.number(),
+            memory: self.memory,
         };
         let seeds: Vec<_> = settings.seeds.clone();
         let registry =

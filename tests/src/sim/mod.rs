@@ -23,7 +23,7 @@
 //! ```
 //!
 //! The files: `world` the clock and the queue of what happens next; `process` and `peer` one process, with what it wants done; `life`
-//! how it starts and ends; `owners` and `asking` what owners do; `network`, `delivery`, `health` what becomes of what is sent and of links; `dialling` how a connection comes
+//! how it starts and ends; `owners` and `asking` what owners do, `guests` what users of gateways do; `network`, `delivery`, `health` what becomes of what is sent and of links; `dialling` how a connection comes
 //! to be a link; `disk` what survives a process; `acts` and `rules` schedules, `plan` random ones; `checks` what must hold, `views` what there is to see, `trace` what
 //! happened; `mutation` rules switched off by a wrapper, to show that it is noticed; `scale` large groups.
 
@@ -34,6 +34,7 @@ mod clock;
 mod delivery;
 mod dialling;
 mod disk;
+mod guests;
 mod health;
 mod life;
 mod link;

@@ -21,6 +21,10 @@ pub enum Mutation {
     SameIncarnation,
     /// A process that was stopped does not notice it: its timers are looked at as if they were not late.
     Unsuspecting,
+    /// A host says in its own name what users of its gateway say.
+    HostSpeaks,
+    /// A mind is not told that a user of its gateway took what was said to it alone.
+    Unacknowledged,
     /// A process is told that its disk has what was only handed to it.
     NoFsync,
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use node::group::Memory;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -21,6 +22,10 @@ pub struct Plan {
     pub places: usize,
     /// The share of the peers that have disks.
     pub disks: f64,
+    /// How much of the log each keeps in memory.
+    pub memory: Memory,
+    /// The share of what is said to users of gateways alone that finds one who does not read.
+    pub slow_clients: f64,
     /// What happens.
     pub steps: Vec<(Duration, Act)>,
 }
@@ -52,7 +57,16 @@ impl Plan {
         dice.guests(seed);
         // One place is for a newcomer, when all is over.
         let disks = [0.0, 0.5, 1.0][dice.random.random_range(0..3)];
-        Self { places: peers + 1, disks, steps: dice.steps }
+        Self { places: peers + 1, disks, memory: memory(seed), slow_clients: 0.1, steps: dice.steps }
+    }
+}
+
+/// In one group of three so little that a newcomer, or whoever was away, needs a snapshot.
+fn memory(seed: u64) -> Memory {
+    let mut random = SmallRng::seed_from_u64(seed ^ 27);
+    match random.random_range(0..3) {
+        0 => Memory { entries: random.random_range(1..20), snapshot: random.random_range(1..20) },
+        _ => Memory::default(),
     }
 }
 
@@ -121,6 +135,22 @@ impl Dice {
             let whom = Whom::Any(random.random_range(0..self.peers));
             let comes = random.random_bool(0.7);
             let act = if comes { Act::AdmitGuest(whom, random.random_range(0..6)) } else { Act::DropGuest(whom) };
+            self.steps.insert(at, (Duration::from_millis(random.random_range(0..20)), act));
+        }
+        self.guests_talk(seed);
+    }
+
+    /// What users of gateways say, and what is said to them.
+    fn guests_talk(&mut self, seed: u64) {
+        let mut random = SmallRng::seed_from_u64(seed ^ 26);
+        for _ in 0..random.random_range(5..25) {
+            let at = random.random_range(self.peers..=self.steps.len());
+            let guest = random.random_range(0..1024);
+            let act = match random.random_range(0..4) {
+                0..2 => Act::SayAs(guest, random.random_range(0..40)),
+                2 => Act::MsgAs(guest, random.random_range(0..1024)),
+                _ => Act::MsgGuest(Whom::Any(random.random_range(0..self.peers)), guest),
+            };
             self.steps.insert(at, (Duration::from_millis(random.random_range(0..20)), act));
         }
     }
@@ -248,6 +278,8 @@ impl World {
     /// Plays a schedule to its end.
     pub fn play(&mut self, plan: &Plan) {
         self.give_disks(plan.disks);
+        self.set_memory(plan.memory);
+        self.slow_clients = plan.slow_clients;
         while self.sites.len() < plan.places {
             self.place();
         }
@@ -263,6 +295,7 @@ impl World {
         self.run(HEARTBEAT * 2);
         self.act(format_args!("peace"));
         self.heal();
+        self.slow_clients = 0.0;
         for place in self.running() {
             self.resume(place);
             self.free_disk(place);

@@ -181,6 +181,7 @@ impl World {
                 }
                 self.note(Entry::Lost(place, id, reason));
                 self.invariants.spread.note_lost(run, id);
+                self.invariants.privates.note_lost(run, id, now.instant);
             }
             Event::IdInUse => {
                 self.act(format_args!("{place} leaves: its identity is in use"));
@@ -199,18 +200,19 @@ impl World {
             Output::Keep(say) => return self.put_to_disk(place, Job::Keep(say)),
             Output::Forget(id) => return self.put_to_disk(place, Job::Forget(id)),
             Output::Execute(ref task) => self.execute(place, task),
+            Output::Direct(direct) => {
+                self.note(Entry::Told(place, Box::new(Output::Direct(direct.clone()))));
+                return self.hand_over(place, &direct);
+            }
             _ => {}
         }
-        let Some(run) = self.peer(place).map(|peer| peer.run) else { return };
-        let direct = if let Output::Direct(direct) = &output { Some(direct.clone()) } else { None };
+        let Some(peer) = self.peers[place.index()].as_deref() else { return };
+        let run = peer.run;
+        self.invariants.look_for_leaps(run, &peer.group);
         let ends = matches!(output, Output::Depart | Output::Refused(_) | Output::NotJoined(_));
         let fits = self.invariants.hear(run, &output, self.clock.now);
         self.note(Entry::Told(place, Box::new(output)));
         self.must(place, fits);
-        if let Some(direct) = direct {
-            // A client's queue takes it.
-            self.command(place, |group, _| group.handle_handed(direct.sender, direct.private.id, true));
-        }
         if ends {
             self.finish(place);
         }

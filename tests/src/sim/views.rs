@@ -174,7 +174,10 @@ impl World {
         if let Some(place) = self.running().into_iter().find(|place| self.is_about_to_link(*place)) {
             return Err(format!("{place} dials somebody who is there"));
         }
-        for part in self.parts() {
+        for mut part in self.parts() {
+            if self.invariants.gave_way {
+                part.iter_mut().for_each(|stand| stand.log.waiting = 0);
+            }
             convergence::check(&part)?;
             self.invariants.told_what_is(&part)?;
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use node::Name;
-use node::group::Now;
+use node::group::{Memory, Now};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use transport::{Address, Class, Incarnation, PeerId};
@@ -112,6 +112,10 @@ pub struct World {
     pub(super) disks: BTreeMap<PeerId, Disk>,
     /// How many of those that start get one.
     pub(super) disk_share: f64,
+    /// How much those that start keep in memory.
+    pub(super) memory: Memory,
+    /// How many of those that something is said to alone through a gateway do not read what is written to them.
+    pub(super) slow_clients: f64,
     /// Whether a failure is told to whoever catches it, and not printed.
     pub(super) is_quiet: bool,
 }
@@ -150,6 +154,8 @@ impl World {
             mutations: Vec::new(),
             disks: BTreeMap::new(),
             disk_share: 0.0,
+            memory: Memory::default(),
+            slow_clients: 0.0,
             is_quiet: false,
         };
         world.at(clock.now + HEARTBEAT, Happening::Beat);
@@ -169,6 +175,11 @@ impl World {
     /// Lets messages take so long.
     pub fn set_weather(&mut self, weather: Weather) {
         self.weather = weather;
+    }
+
+    /// Lets those that start from here on keep so much of the log in memory.
+    pub fn set_memory(&mut self, memory: Memory) {
+        self.memory = memory;
     }
 
     // Time.

@@ -73,6 +73,7 @@ impl Net {
             timeout: Duration::from_secs(1),
             sessions,
             seed: 7,
+            memory: Memory::default(),
         };
         self.next_id += 1;
         let group = Group::new(settings, self.now);

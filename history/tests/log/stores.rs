@@ -1,0 +1,88 @@
+//! What a member says that has no longer in memory what another lacks.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use history::{Config, Entry, Log, LogConfig, LogMessage, Regime};
+
+use crate::{line, start};
+
+/// All is written; what is to be read is not there. What is sent.
+fn turn(log: &mut Log<u8>, now: Instant) -> Vec<LogMessage<u8>> {
+    let mut sent = Vec::new();
+    loop {
+        if let Some(write) = log.poll_write() {
+            log.handle_written(write.ticket, now);
+        } else if let Some(read) = log.poll_read() {
+            log.handle_read(read, Vec::new(), now);
+        } else if let Some(transmit) = log.poll_transmit() {
+            sent.push(transmit.message);
+        } else {
+            return sent;
+        }
+    }
+}
+
+/// A log that was founded by this peer alone, with so many lines.
+fn founded(me: u8, config: LogConfig, lines: u64, now: Instant) -> Log<u8> {
+    let mut log = Log::found(me, config, now);
+    log.handle_members(&[me], now);
+    log.handle_leader(Some(me), now);
+    turn(&mut log, now);
+    for number in 0..lines {
+        assert!(log.propose(&line(u64::from(me), number)));
+        log.handle_timeout(now);
+        turn(&mut log, now);
+    }
+    log
+}
+
+fn fetched(log: &mut Log<u8>, by: u8, now: Instant) -> Vec<LogMessage<u8>> {
+    let (regime, hash) = (log.regime().expect("it has a log"), Log::new(by, LogConfig::default(), now).hash());
+    log.handle_reachable(by, now);
+    turn(log, now);
+    log.handle_message(by, LogMessage::Fetch { regime, from: 0, hash }, now);
+    turn(log, now)
+}
+
+#[test]
+fn a_store_that_began_with_a_snapshot_has_that_for_a_newcomer() {
+    let now = start();
+    let small = LogConfig { keep_entries: 1, snapshot_entries: 2, ..LogConfig::default() };
+    let mut first = founded(1, small, 6, now);
+    let mut second = Log::new(2, LogConfig { has_store: true, ..small }, now);
+    for message in fetched(&mut first, 2, now) {
+        second.handle_message(1, message, now);
+    }
+    turn(&mut second, now);
+    assert!(second.decided() > 2 && second.first_in_memory() > second.decided(), "it was given a snapshot");
+    let mut third = Log::new(3, small, now);
+    for message in fetched(&mut second, 3, now) {
+        third.handle_message(2, message, now);
+    }
+    assert_eq!((third.decided(), third.hash()), (second.decided(), second.hash()));
+    assert_eq!(third.applied(), second.applied());
+}
+
+#[test]
+fn what_a_store_has_after_some_place_is_not_joined_to_another_log_that_is_as_long() {
+    let now = start();
+    // Of two groups that were founded apart, that of the lesser id goes on.
+    let (lesser, greater) = (Regime::founded(2), Regime::founded(1));
+    let mut log = founded(2, LogConfig::default(), 3, now);
+    log.handle_reachable(1, now);
+    turn(&mut log, now);
+    let (decided, hash) = (log.decided(), log.hash());
+    let entries = (decided..decided + 2).map(|number| Arc::new(Entry::Line(line(1, number)))).collect();
+    let learn = LogMessage::Learn { regime: greater, from: decided, hash: None, entries, decided: decided + 2 };
+    log.handle_message(1, learn, now);
+    assert_eq!((log.regime(), log.decided(), log.hash()), (Some(lesser), decided, hash));
+    let sent = turn(&mut log, now);
+    let afresh = |message: &LogMessage<u8>| matches!(message, LogMessage::Fetch { from: 0, .. });
+    assert!(sent.iter().any(afresh), "it begins at the start: {sent:?}");
+    let config = Arc::new(Entry::Config(Config { voters: vec![1], tie_breaker: 1, fork: None }));
+    let entries = vec![config, Arc::new(Entry::Line(line(1, 0)))];
+    log.handle_message(1, LogMessage::Learn { regime: greater, from: 0, hash: None, entries, decided: 2 }, now);
+    assert_eq!((log.regime(), log.decided()), (Some(greater), 2));
+    assert_eq!(log.applied().next(line(2, 0).id.session), 0);
+}
