@@ -78,6 +78,17 @@ impl<P: Peer> Log<P> {
         self.gate(Gated::OwnPromise(ballot));
     }
 
+    /// A blank leader prepares in the regime that it has promised in, and may begin or learn a log of another before it has that one's: to
+    /// lead with it, it takes it into a new regime.
+    pub(super) fn prepare_anew(&mut self) {
+        if let Role::Preparing(Preparing { ballot, fork: None, .. }) = &self.role
+            && self.chain.regime.is_some_and(|regime| regime != ballot.regime)
+        {
+            self.role = Role::Following;
+            self.retry_at = None;
+        }
+    }
+
     pub(super) fn send_prepare(&mut self) {
         let Role::Preparing(preparing) = &mut self.role else {
             return;
@@ -221,6 +232,9 @@ impl<P: Peer> Log<P> {
             return;
         };
         if !preparing.promises.contains_key(&self.me) {
+            return;
+        }
+        if preparing.fork.is_none() && self.chain.regime != Some(preparing.ballot.regime) {
             return;
         }
         let decided = self.chain.decided();

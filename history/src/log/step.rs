@@ -28,6 +28,7 @@ impl<P: Peer> Log<P> {
         if self.begins_at().is_some_and(|at| at <= self.now) {
             self.begin_here();
         }
+        self.prepare_anew();
         let elected = self.leader == Some(self.me) && !self.stopped;
         let waits = self.retry_at.is_some_and(|at| self.now < at);
         match &self.role {

@@ -35,7 +35,9 @@ impl Group {
     /// How many places are confirmed by what was learnt, or by what this peer was told when it joined.
     pub(super) fn known_decided(&self) -> (Option<Regime<PeerId>>, u64) {
         let (log, confirmed) = (self.history.log(), &self.confirmed);
-        (log.regime(), log.decided()).max((confirmed.told_in, confirmed.told_below))
+        let (learnt, told) = ((log.regime(), log.decided()), (confirmed.told_in, confirmed.told_below));
+        // Until its log shows a place of another regime, the lines that a newcomer remembers stand where it was told.
+        if told.0.is_some() && told.0 != learnt.0 { told } else { learnt.max(told) }
     }
 
     /// Whether this newcomer was told of lines that its log does not have yet.
