@@ -1,5 +1,6 @@
 //! What a log promises: through random faults, and when one of its rules is broken.
 
+mod beginning;
 mod check;
 mod faults;
 mod mutations;
