@@ -54,9 +54,9 @@ def fail(why, code=2):
 
 def name(text):
     """What the peer would refuse under any circumstances need not be asked for."""
-    bad = any(char.isspace() or unicodedata.category(char) == "Cc" for char in text)
+    bad = any(char.isspace() or unicodedata.category(char) in ("Cc", "Cs") for char in text)
     if bad or not 1 <= len(text) <= 32 or text.startswith("@"):
-        fail(f"`{text}` is no name: 1 to 32 characters, no white space, no @ at the beginning")
+        fail(f"{ascii(text)} is no name: 1 to 32 characters, no white space, no @ at the beginning")
     return text
 
 
@@ -104,22 +104,26 @@ class Chat:
         self.asked_at = None  # when it was asked who is there only to see whether it lives
         self.typed = b""
         self.pending = []  # lines that were typed before it was a member
+        self.leaving = None  # since when; a member leaves at once, and who is none yet once it is
+        self.left = False
         self.prompts = sys.stdin.isatty()
 
     def run(self):
         self.connect()
-        with selectors.DefaultSelector() as events:
+        with selectors.SelectSelector() as events:  # takes files as well
             self.events = events
             events.register(sys.stdin, selectors.EVENT_READ)
             events.register(self.socket, selectors.EVENT_READ)
-            while True:
+            while not self.left:
                 ready = events.select(1)
                 self.heed_silence()
                 for key, _ in ready:
                     if key.fileobj is self.socket:
                         self.hear()
                     elif key.fileobj is sys.stdin and not self.read_keyboard():
-                        return 0
+                        events.unregister(sys.stdin)
+                        self.leave()
+        return 0
 
     # The connection.
 
@@ -160,6 +164,8 @@ class Chat:
     def heed_silence(self):
         """A peer that hangs keeps its connections: only its silence tells."""
         now = time.monotonic()
+        if self.leaving is not None and self.joined and now - self.leaving > PATIENCE:
+            self.left = True
         if now - self.heard_at < QUIET:
             return
         if self.asked_at is None:
@@ -175,6 +181,9 @@ class Chat:
             data = self.socket.recv(65536)
         except OSError:
             data = b""
+        if not data and self.leaving is not None and self.joined:
+            self.left = True
+            return
         if not data:
             self.reconnect()
             return
@@ -205,6 +214,8 @@ class Chat:
         pending, self.pending = self.pending, []
         for line in pending:
             self.say(line)
+        if self.leaving is not None:
+            self.send(LEAVE)
 
     def refused(self):
         self.tries += 1
@@ -222,14 +233,13 @@ class Chat:
     def read_keyboard(self):
         data = os.read(sys.stdin.fileno(), 65536)
         if not data:
-            self.send(LEAVE)
+            self.typed_line(self.typed.decode(errors="replace"))
             return False
         *lines, self.typed = (self.typed + data).split(b"\n")
         return all(self.typed_line(line.decode(errors="replace")) for line in lines)
 
     def typed_line(self, line):
         if line == "@exit":
-            self.send(LEAVE)
             return False
         if line == "@help":
             self.show(__doc__.strip().split("\n\n")[3])
@@ -241,6 +251,12 @@ class Chat:
             self.pending.append(line)
         self.prompt()
         return True
+
+    def leave(self):
+        """What was asked before is answered before the connection ends."""
+        self.leaving = time.monotonic()
+        if self.joined:
+            self.send(LEAVE)
 
     def say(self, line):
         command, _, rest = line.partition(" ")

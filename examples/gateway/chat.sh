@@ -38,7 +38,10 @@ listen() {
     length=$((high << 8 | low))
     if ((type == 0)); then
       byte text || return
-      if ((text != 0)); then printf '! the name is refused: start again with another\n'; fi
+      if ((text != 0)); then
+        printf '! the name is refused: start again with another\n'
+        return 3
+      fi
       continue
     fi
     text=
@@ -57,7 +60,7 @@ listener=$!
 trap 'kill "$listener" 2>/dev/null' EXIT
 
 frame 0 "$1"
-while IFS= read -r line; do
+while IFS= read -r line || [[ -n $line ]]; do
   case $line in
     '') ;;
     @exit) break ;;

@@ -1,6 +1,7 @@
 //! The clients of `examples/gateway`, in a real mesh.
 
 use std::env;
+use std::fs;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,6 +99,21 @@ fn a_python_client_chats_lists_and_speaks_to_one_alone() {
 }
 
 #[test]
+fn what_a_script_hands_to_a_client_is_answered_before_it_ends() {
+    let mesh = mesh(&["alice", "bob"]);
+    let address = format!("127.0.0.1:{}", mesh.peer("bob").gateway());
+    let lines = tempfile::NamedTempFile::new().unwrap();
+    fs::write(lines.path(), "Hi\n@members\nthe last line has no end").unwrap();
+    let Some(mut command) = Chat::command("python3", "chat.py") else { return };
+    let outcome = command.args(["dora", &address]).stdin(lines.reopen().unwrap()).output().unwrap();
+    let said = String::from_utf8(outcome.stdout).unwrap();
+    assert!(outcome.status.success() && said.contains("members: alice, bob, dora"), "{said}");
+    for text in ["Hi", "the last line has no end"] {
+        assert_eq!(mesh.peer("alice").hears(text).text("from"), "dora");
+    }
+}
+
+#[test]
 fn a_python_client_that_is_refused_a_taken_name_tries_another() {
     let mesh = mesh(&["alice", "bob"]);
     let Some(first) = Chat::python("alice", &[mesh.peer("bob")]) else { return };
@@ -126,6 +142,7 @@ fn a_python_client_leaves_a_peer_that_hangs() {
 fn a_client_is_told_what_is_wrong_with_its_arguments() {
     for (interpreter, script, wrong) in [
         ("python3", "chat.py", &["two words", "localhost:9000"][..]),
+        ("python3", "chat.py", &["", "localhost:9000"]),
         ("python3", "chat.py", &["dora", "localhost"]),
         ("python3", "chat.py", &["dora"]),
         ("bash", "chat.sh", &["dora"]),
