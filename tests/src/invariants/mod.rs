@@ -33,6 +33,7 @@
 pub mod advance;
 pub mod agreement;
 pub mod authors;
+mod awaited;
 pub mod ballots;
 pub mod bounds;
 pub mod configs;

@@ -8,29 +8,20 @@ use std::time::{Duration, Instant};
 use node::MessageId;
 use transport::PeerId;
 
-use super::{ANSWERED, Verdict};
+use super::Verdict;
+use super::awaited::{Awaited, Wait};
 
 /// How long an acknowledgement is waited for.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// One whose sender awaits its outcome.
-#[derive(Clone, Copy, Debug)]
-struct Awaited {
-    /// Which process sent it.
-    by: u32,
-    /// The peer of its recipient.
-    host: PeerId,
-    since: Instant,
-}
-
 /// Private messages, and what became of them.
 #[derive(Debug, Default)]
 pub struct Privates {
-    awaited: BTreeMap<MessageId, Awaited>,
+    /// Whose outcome is awaited, and the peer of its recipient.
+    awaited: Awaited<MessageId, PeerId>,
     /// By which processes.
     shown: BTreeSet<(MessageId, u32)>,
     outcomes: BTreeMap<MessageId, bool>,
-    paused: BTreeSet<u32>,
     /// When each process last lost each peer.
     lost: BTreeMap<(u32, PeerId), Instant>,
     /// What the sender's own gateway could not hand over.
@@ -42,7 +33,7 @@ pub struct Privates {
 impl Privates {
     /// A process sent one to somebody at that peer.
     pub fn note_sent(&mut self, id: MessageId, by: u32, host: PeerId, now: Instant) {
-        self.awaited.insert(id, Awaited { by, host, since: now });
+        self.awaited.begin(id, by, host, now);
     }
 
     /// A process cannot reach a peer any longer.
@@ -74,7 +65,7 @@ impl Privates {
     ///
     /// It was told before; it is delivered and was not shown; or it is not delivered, and nothing was in the way.
     pub fn note_outcome(&mut self, id: MessageId, delivered: bool, now: Instant) -> Verdict {
-        let awaited = self.awaited.remove(&id);
+        let awaited = self.awaited.end(id);
         if self.outcomes.insert(id, delivered).is_some() {
             return Err(format!("its owner is told twice of private message {id}"));
         }
@@ -82,7 +73,7 @@ impl Privates {
             return Err(format!("private message {id} is delivered, and was not shown"));
         }
         self.undelivered += u64::from(!delivered);
-        if let Some(Awaited { by, host, since }) = awaited.filter(|_| !delivered) {
+        if let Some(Wait { by, since, what: host }) = awaited.filter(|_| !delivered) {
             let is_late = now.saturating_duration_since(since) >= LIMIT;
             let is_lost = self.lost.get(&(by, host)).is_some_and(|at| *at >= since);
             if !is_late && !is_lost && !self.untaken.contains(&id) {
@@ -94,18 +85,13 @@ impl Privates {
 
     /// A process has ended: nobody awaits its outcomes.
     pub fn ended(&mut self, run: u32) {
-        self.awaited.retain(|_, awaited| awaited.by != run);
+        self.awaited.ended(run);
         self.lost.retain(|(by, _), _| *by != run);
-        self.paused.remove(&run);
     }
 
     /// A process that is stopped tells nothing in time.
     pub fn paused(&mut self, run: u32, paused: bool) {
-        if paused {
-            self.paused.insert(run)
-        } else {
-            self.paused.remove(&run)
-        };
+        self.awaited.paused(run, paused);
     }
 
     /// Looks whether any outcome is awaited for too long.
@@ -114,12 +100,8 @@ impl Privates {
     ///
     /// One is.
     pub fn check(&self, now: Instant) -> Verdict {
-        let late =
-            |one: &Awaited| !self.paused.contains(&one.by) && now.saturating_duration_since(one.since) > ANSWERED;
-        match self.awaited.iter().find(|(_, one)| late(one)) {
-            Some((id, Awaited { by, .. })) => {
-                Err(format!("process {by} is not told what became of private message {id}"))
-            }
+        match self.awaited.late(now) {
+            Some((id, by)) => Err(format!("process {by} is not told what became of private message {id}")),
             None => Ok(()),
         }
     }
@@ -127,6 +109,7 @@ impl Privates {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ANSWERED;
     use super::super::forged::{line, peer, start};
     use super::*;
 

@@ -1,15 +1,14 @@
 //! Every request is answered within five seconds, once.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::{ANSWERED, Verdict};
+use super::Verdict;
+use super::awaited::Awaited;
 
 /// Requests that wait for an answer.
 #[derive(Debug, Default)]
 pub struct Requests {
-    awaited: BTreeMap<u64, (u32, Instant)>,
-    paused: BTreeSet<u32>,
+    awaited: Awaited<u64, ()>,
     /// How many had an answer from a leader, and how many had none.
     pub answers: (u64, u64),
 }
@@ -17,7 +16,7 @@ pub struct Requests {
 impl Requests {
     /// A process asks.
     pub fn note_asked(&mut self, id: u64, by: u32, now: Instant) {
-        self.awaited.insert(id, (by, now));
+        self.awaited.begin(id, by, (), now);
     }
 
     /// It has its answer.
@@ -26,7 +25,7 @@ impl Requests {
     ///
     /// Nobody waits for it.
     pub fn note_answer(&mut self, id: u64, answered: bool) -> Verdict {
-        if self.awaited.remove(&id).is_none() {
+        if self.awaited.end(id).is_none() {
             return Err(format!("an answer to request {id}, which nobody awaits"));
         }
         *(if answered { &mut self.answers.0 } else { &mut self.answers.1 }) += 1;
@@ -35,17 +34,12 @@ impl Requests {
 
     /// A process has ended: nobody awaits its answers.
     pub fn ended(&mut self, run: u32) {
-        self.awaited.retain(|_, (by, _)| *by != run);
-        self.paused.remove(&run);
+        self.awaited.ended(run);
     }
 
     /// A process that is stopped cannot answer in time.
     pub fn paused(&mut self, run: u32, paused: bool) {
-        if paused {
-            self.paused.insert(run)
-        } else {
-            self.paused.remove(&run)
-        };
+        self.awaited.paused(run, paused);
     }
 
     /// Looks whether any waits for too long.
@@ -54,10 +48,8 @@ impl Requests {
     ///
     /// One does.
     pub fn check(&self, now: Instant) -> Verdict {
-        let late =
-            |by: u32, since: Instant| !self.paused.contains(&by) && now.saturating_duration_since(since) > ANSWERED;
-        match self.awaited.iter().find(|(_, (by, since))| late(*by, *since)) {
-            Some((id, (by, _))) => Err(format!("request {id} of process {by} has no answer")),
+        match self.awaited.late(now) {
+            Some((id, by)) => Err(format!("request {id} of process {by} has no answer")),
             None => Ok(()),
         }
     }
@@ -65,6 +57,7 @@ impl Requests {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ANSWERED;
     use super::super::forged::start;
     use super::*;
 
