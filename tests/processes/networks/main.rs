@@ -3,6 +3,7 @@
 //! They need network namespaces and `nft`. Where these are not permitted, each test says so and is skipped.
 
 mod cutting;
+mod deciding;
 mod pulling;
 mod site;
 mod splitting;
