@@ -270,6 +270,32 @@ fn a_private_line_reaches_a_guest_from_a_peer_and_from_a_guest_and_is_acknowledg
 }
 
 #[test]
+fn copies_of_a_private_line_that_come_at_once_reach_a_guest_once() {
+    let mut net = Net::new();
+    let ids = net.founder_and(&["bob"]);
+    net.admit(ids[1], guest(1), "dora");
+    net.run(200);
+    // The host is stopped, and finds all copies in one read.
+    net.minds.get_mut(&ids[1]).unwrap().paused = true;
+    let now = net.now;
+    let id = net.minds.get_mut(&ids[0]).unwrap().group.msg("dora", "once".into(), now).unwrap();
+    net.run_outputs(ids[0]);
+    let frame = net.in_flight.back().unwrap().2.clone();
+    let directs = |net: &mut Net, copies| {
+        let host = &mut net.minds.get_mut(&ids[1]).unwrap().group;
+        host.handle_frames(ids[0], vec![frame.clone(); copies], now);
+        net.run_outputs(ids[1]);
+        let outputs = std::mem::take(&mut net.minds.get_mut(&ids[1]).unwrap().outputs);
+        outputs.iter().filter(|output| matches!(output, Output::Direct(_))).count()
+    };
+    assert_eq!(directs(&mut net, 4), 1);
+    net.minds.get_mut(&ids[1]).unwrap().group.handle_handed(ids[0], id, false);
+    assert_eq!(directs(&mut net, 2), 1, "what was not taken is handed over again");
+    net.minds.get_mut(&ids[1]).unwrap().group.handle_handed(ids[0], id, true);
+    assert_eq!(directs(&mut net, 2), 0);
+}
+
+#[test]
 fn what_a_guest_says_is_a_line_of_the_history_in_its_name() {
     let mut net = Net::new();
     let ids = net.founder_and(&["bob"]);
