@@ -22,6 +22,7 @@
 mod admission;
 mod answers;
 mod asking;
+mod attendance;
 mod commands;
 mod confirmed;
 mod confirming;
