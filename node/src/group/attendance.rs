@@ -62,7 +62,8 @@ impl Group {
         let mut events = Vec::new();
         let now = self.now.instant;
         let (presence, expectation) = (&self.presence, self.timeout * 3);
-        self.guests.attendance.shown.retain(|id, shown| {
+        let Guests { own, attendance, .. } = &mut self.guests;
+        attendance.shown.retain(|id, shown| {
             let here = presence.is_here(shown.host);
             let listed = roster.guest(*id);
             if let (Some(guest), true) = (listed, here) {
@@ -72,6 +73,10 @@ impl Group {
                     let from = std::mem::replace(&mut shown.name, guest.name.clone());
                     events.push(Event::Renamed { id: *id, from, to: guest.name.clone() });
                 }
+                return true;
+            }
+            // One's own are here whatever the roster says: where it lacks them, they are asked for again.
+            if own.contains_key(id) {
                 return true;
             }
             if here {

@@ -107,6 +107,7 @@ impl Group {
         if self.roster.as_ref().is_some_and(|roster| roster.guest(guest).is_some()) {
             self.ask_about(Asked::Drop(guest), Request::DropGuest(guest));
         }
+        self.follow_guests();
         self.settle(now);
     }
 

@@ -317,3 +317,32 @@ fn what_a_guest_says_is_a_line_of_the_history_in_its_name() {
     let stranger = net.minds.get_mut(&ids[1]).unwrap().group.say_as(guest(2), "Hi".into(), now);
     assert!(stranger.is_err());
 }
+
+#[test]
+fn guests_of_a_host_that_the_leader_dropped_hear_nothing_of_it_and_are_taken_in_again_with_it() {
+    let mut net = Net::new();
+    let ids = net.founder_and(&["bob", "carol"]);
+    net.admit(ids[2], guest(1), "dora");
+    net.admit(ids[2], guest(2), "emil");
+    net.run(200);
+    net.forget_tidings();
+    // The host is stopped for longer than its absence is borne, and hears of it what was sent meanwhile.
+    net.minds.get_mut(&ids[2]).unwrap().paused = true;
+    ids[..2].iter().for_each(|id| net.unreachable(*id, ids[2], Unreachable::Silent));
+    net.run(7000);
+    assert_eq!(net.tidings(ids[1]), ["-carol failed", "-dora failed", "-emil failed"]);
+    net.minds.get_mut(&ids[2]).unwrap().paused = false;
+    ids[..2].iter().for_each(|id| _ = net.links.remove(&pair(*id, ids[2])));
+    net.forget_tidings();
+    net.run(5);
+    net.drop_guest(ids[2], guest(2));
+    net.run(5000);
+    assert_eq!(net.tidings(ids[0]), ["+carol", "+dora*"]);
+    let of_guests = net.tidings(ids[2]).into_iter().filter(|told| told.contains("dora") || told.contains("emil"));
+    assert_eq!(
+        of_guests.collect::<Vec<_>>(),
+        ["-emil left"],
+        "who left while the roster had none of them, left at once"
+    );
+    net.assert_agreed(ids[0], &["alice", "bob", "carol", "dora"]);
+}
