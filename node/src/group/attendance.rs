@@ -2,7 +2,7 @@
 //!
 //! A guest is here while its host is. Nobody asks a guest whether it lives: its host knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use transport::PeerId;
@@ -26,6 +26,9 @@ struct Shown {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Attendance {
     shown: BTreeMap<PeerId, Shown>,
+    /// Those of the roster, here or not. Only one that is new in it comes under the name that it had before: whose host was out of
+    /// reach comes back as it is called.
+    known: BTreeSet<PeerId>,
     /// Of the roster that was looked at last.
     epoch: Option<election::Epoch<PeerId>>,
 }
@@ -114,17 +117,19 @@ impl Group {
     /// Who is here that was not.
     fn meet_guests(&mut self) -> Vec<Event> {
         let Some(roster) = &self.roster else { return Vec::new() };
+        let Attendance { shown, known, .. } = &mut self.guests.attendance;
         let mut events = Vec::new();
+        known.retain(|id| roster.guest(*id).is_some() || shown.contains_key(id));
         for (id, guest) in roster.guests() {
             let Guest { name, host, formerly, .. } = guest;
-            if self.guests.attendance.shown.contains_key(&id) || !self.presence.is_here(*host) {
+            let is_new = known.insert(id);
+            if shown.contains_key(&id) || !self.presence.is_here(*host) {
                 continue;
             }
             let Some(address) = roster.entry(*host).map(|host| host.address.clone()) else { continue };
-            let shown = Shown { name: name.clone(), host: *host, unlisted: None };
-            self.guests.attendance.shown.insert(id, shown);
+            shown.insert(id, Shown { name: name.clone(), host: *host, unlisted: None });
             let via = Via::Gateway;
-            match formerly.clone() {
+            match formerly.clone().filter(|_| is_new) {
                 Some(from) => {
                     events.push(Event::Joined { id, name: from.clone(), address, via });
                     events.push(Event::Renamed { id, from, to: name.clone() });

@@ -346,3 +346,30 @@ fn guests_of_a_host_that_the_leader_dropped_hear_nothing_of_it_and_are_taken_in_
     );
     net.assert_agreed(ids[0], &["alice", "bob", "carol", "dora"]);
 }
+
+#[test]
+fn a_guest_that_was_renamed_once_comes_back_under_its_name() {
+    let mut net = Net::new();
+    let one = net.founder_and(&["bob"]);
+    let other = net.start("carol", 0, &[]);
+    net.run(3000);
+    net.admit(one[1], guest(1), "dora");
+    net.admit(other, guest(2), "dora");
+    net.run(3000);
+    let bridge = net.start("bridge", 0, &[one[0], other]);
+    net.run(20_000);
+    let is_renamed =
+        |host: PeerId, id| net.minds[&host].group.guest_name(id).is_some_and(|name| name.as_str() == "dora-2");
+    let (renamed_at, elsewhere) = if is_renamed(other, guest(2)) { (other, one[1]) } else { (one[1], other) };
+    assert!(is_renamed(renamed_at, if renamed_at == other { guest(2) } else { guest(1) }));
+    // Its host is out of reach, and comes back before it is dropped.
+    let others: Vec<_> = [one[0], one[1], other, bridge].into_iter().filter(|id| *id != renamed_at).collect();
+    net.forget_tidings();
+    net.split(&[renamed_at], &others);
+    net.run(1500);
+    net.heal();
+    net.run(5000);
+    let tidings = net.tidings(elsewhere);
+    let of_guest: Vec<_> = tidings.iter().filter(|told| told.contains("dora")).collect();
+    assert_eq!(of_guest, ["-dora-2 failed", "+dora-2*"], "{tidings:?}");
+}
