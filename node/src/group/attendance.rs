@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use transport::PeerId;
 
-use super::Group;
 use super::guests::{Guests, Standing};
+use super::{Group, Output};
 use crate::event::{Event, LeftReason, Via};
 use crate::name::Name;
 use crate::roster::Guest;
@@ -53,7 +53,13 @@ impl Group {
         // Who is admitted hears that first.
         self.follow_own_guests();
         let come = self.meet_guests();
-        gone.into_iter().chain(come).for_each(|event| self.tell(event));
+        for event in gone.into_iter().chain(come) {
+            if let Event::Left { id, .. } = &event {
+                let given_up = self.privates.handle_guest_gone(*id);
+                self.outputs.extend(given_up.into_iter().map(|id| Output::Delivered(id, false)));
+            }
+            self.tell(event);
+        }
         if self.differs_from_roster() {
             self.compare_guests_later();
         }

@@ -92,6 +92,11 @@ impl Privates {
         self.give_up(|pending| pending.to == peer)
     }
 
+    /// A user of a gateway is gone: what its host has not acknowledged is not delivered.
+    pub(super) fn handle_guest_gone(&mut self, guest: PeerId) -> Vec<MessageId> {
+        self.give_up(|pending| matches!(&pending.message, Message::Direct(direct) if direct.to == guest))
+    }
+
     /// What was not acknowledged in time.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<MessageId> {
         self.give_up(|pending| pending.deadline <= now)

@@ -373,3 +373,25 @@ fn a_guest_that_was_renamed_once_comes_back_under_its_name() {
     let of_guest: Vec<_> = tidings.iter().filter(|told| told.contains("dora")).collect();
     assert_eq!(of_guest, ["-dora-2 failed", "+dora-2*"], "{tidings:?}");
 }
+
+#[test]
+fn what_a_guest_did_not_take_before_it_left_is_undelivered_at_once() {
+    let mut net = Net::new();
+    let ids = net.founder_and(&["bob"]);
+    net.admit(ids[1], guest(1), "dora");
+    net.admit(ids[1], guest(2), "emil");
+    net.run(200);
+    let now = net.now;
+    let alice = &mut net.minds.get_mut(&ids[0]).unwrap().group;
+    let [to_dora, _] = ["dora", "emil"].map(|to| alice.msg(to, "psst".into(), now).unwrap());
+    net.run_outputs(ids[0]);
+    net.run(50);
+    // Neither client took it, and one is thrown out.
+    net.drop_guest(ids[1], guest(1));
+    net.run(100);
+    let outcomes = net.minds[&ids[0]].outputs.iter().filter_map(|output| match output {
+        Output::Delivered(id, delivered) => Some((*id, *delivered)),
+        _ => None,
+    });
+    assert_eq!(outcomes.collect::<Vec<_>>(), [(to_dora, false)]);
+}
