@@ -40,8 +40,9 @@ impl Attendance {
 }
 
 impl Group {
-    /// Tells who of the guests came, went and was renamed since the last time: the roster has changed, or who can be reached.
-    pub(super) fn follow_guests(&mut self) {
+    /// Tells who of the guests came, went and was renamed since the last time: the roster has changed, or who can be reached. `departed`
+    /// are the members of which it was just told that they left, and how: their guests went as they did.
+    pub(super) fn follow_guests(&mut self, departed: &BTreeMap<PeerId, LeftReason>) {
         let (Some(roster), true) = (self.roster.as_ref(), self.is_member()) else { return };
         let epoch = Some(roster.version.epoch);
         let replaced = std::mem::replace(&mut self.guests.attendance.epoch, epoch) != epoch;
@@ -49,7 +50,7 @@ impl Group {
         if attendance.shown.is_empty() && own.is_empty() && roster.guests().next().is_none() {
             return;
         }
-        let gone = self.see_guests_off(replaced);
+        let gone = self.see_guests_off(replaced, departed);
         // Who is admitted hears that first.
         self.follow_own_guests();
         let come = self.meet_guests();
@@ -66,7 +67,7 @@ impl Group {
     }
 
     /// Who is here no longer, and who is called otherwise.
-    fn see_guests_off(&mut self, replaced: bool) -> Vec<Event> {
+    fn see_guests_off(&mut self, replaced: bool, departed: &BTreeMap<PeerId, LeftReason>) -> Vec<Event> {
         let Some(roster) = &self.roster else { return Vec::new() };
         let mut events = Vec::new();
         let now = self.now.instant;
@@ -97,8 +98,11 @@ impl Group {
                     return true;
                 }
             }
-            let reason = if here { LeftReason::Left } else { LeftReason::Failed };
-            let detail = if here { "it left the gateway" } else { "its gateway cannot be reached" };
+            let (reason, detail) = match departed.get(&shown.host) {
+                _ if here => (LeftReason::Left, "its gateway says that it is gone"),
+                Some(LeftReason::Left) => (LeftReason::Left, "its gateway's peer left"),
+                _ => (LeftReason::Failed, "its gateway cannot be reached"),
+            };
             events.push(Event::Left { id: *id, name: shown.name.clone(), reason, detail: detail.into() });
             false
         });

@@ -107,7 +107,7 @@ impl Group {
         if self.roster.as_ref().is_some_and(|roster| roster.guest(guest).is_some()) {
             self.ask_about(Asked::Drop(guest), Request::DropGuest(guest));
         }
-        self.follow_guests();
+        self.follow_guests(&BTreeMap::new());
         self.settle(now);
     }
 
@@ -245,7 +245,7 @@ impl Group {
             }
         }
         if due(self.guests.attendance.poll_timeout()) {
-            self.follow_guests();
+            self.follow_guests(&BTreeMap::new());
         }
     }
 

@@ -395,3 +395,19 @@ fn what_a_guest_did_not_take_before_it_left_is_undelivered_at_once() {
     });
     assert_eq!(outcomes.collect::<Vec<_>>(), [(to_dora, false)]);
 }
+
+#[test]
+fn guests_leave_as_their_host_does_and_after_it() {
+    for (why, how) in [(Unreachable::Left, "left"), (Unreachable::Gone, "failed")] {
+        let mut net = Net::new();
+        let ids = net.founder_and(&["bob", "carol"]);
+        net.admit(ids[2], guest(1), "dora");
+        net.run(200);
+        net.forget_tidings();
+        net.kill(ids[2], why);
+        net.run(1000);
+        for id in &ids[..2] {
+            assert_eq!(net.tidings(*id), [format!("-carol {how}"), format!("-dora {how}")]);
+        }
+    }
+}
