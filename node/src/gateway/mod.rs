@@ -182,7 +182,7 @@ impl Gateway {
     pub(crate) fn handle_delivered(&mut self, id: MessageId, delivered: bool) -> bool {
         let Some((from, to)) = self.directs.remove(&id) else { return false };
         if !delivered {
-            self.complain(from, &format!("not delivered to {to} within 5 s: {to} may or may not have read it"));
+            self.complain(from, &format!("not known to be delivered to {to}: {to} may or may not have read it"));
         }
         true
     }
