@@ -54,6 +54,18 @@ pub enum Reason<P> {
     Renewed,
     /// This process was stopped or starved, and cannot know what happened meanwhile.
     Suspended,
+    /// The leader is the same: this peer had lost it from sight, and hears it again.
+    Heard(P),
+}
+
+impl<P: Copy + PartialEq> Reason<P> {
+    /// Why `leader` is followed after that: not because it is lost, if it is the one that was.
+    pub(crate) fn to_follow(self, leader: P) -> Self {
+        match self {
+            Self::Unreachable(lost) | Self::Silent(lost) if lost == leader => Self::Heard(leader),
+            reason => reason,
+        }
+    }
 }
 
 impl<P: Copy> Reason<P> {
@@ -66,7 +78,8 @@ impl<P: Copy> Reason<P> {
             | Self::Outranked(peer)
             | Self::Declined(peer)
             | Self::Merged(peer)
-            | Self::Superseded(peer) => Some(peer),
+            | Self::Superseded(peer)
+            | Self::Heard(peer) => Some(peer),
             Self::Founded | Self::Admitted | Self::Leaderless | Self::Renewed | Self::Suspended => None,
         }
     }
@@ -91,6 +104,7 @@ impl<P: Copy> Reason<P> {
             Self::Superseded(_) => ("a newer leader than ", " came forward"),
             Self::Renewed => ("the leader met an older claim", ""),
             Self::Suspended => ("this process was stopped for a while", ""),
+            Self::Heard(_) => ("", " is heard again"),
         }
     }
 }

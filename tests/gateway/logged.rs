@@ -56,3 +56,18 @@ fn the_connections_log_has_each_client_by_the_names_that_it_asked_for() {
     ports.dedup();
     assert_eq!(ports.len(), 3, "one port a client");
 }
+
+#[test]
+fn a_peer_that_leaves_says_so_of_its_links_in_its_connections_log() {
+    let directory = TempDir::new().unwrap();
+    let mut mesh = Cluster::of(&["Alice", "Bob"]);
+    let launch = mesh.launch("Carol").with("--log-dir", directory.path().display());
+    mesh.start(launch).ready();
+    let carol = mesh.peer("Carol");
+    mesh.all_linked();
+    carol.tell(json!({"do": "leave"}));
+    assert_eq!(carol.process().exit_code(), 0);
+    let log = fs::read_to_string(directory.path().join("connections.log")).unwrap();
+    let closed = log.lines().filter(|line| line.contains(" closed: ")).collect::<Vec<_>>();
+    assert!(!closed.is_empty() && closed.iter().all(|line| line.ends_with("closed: this peer left")), "{log}");
+}

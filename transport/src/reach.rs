@@ -109,7 +109,11 @@ impl Shared {
             }
         };
         info!(%peer, name = link.peer.name, %reason, "link ended");
-        link.other().closed(reason);
+        if self.is_leaving() {
+            link.other().closed("this peer left");
+        } else {
+            link.other().closed(reason);
+        }
         self.reach(|overlay| overlay.handle_link_down(peer, reason, Instant::now()));
         reason
     }

@@ -415,6 +415,11 @@ impl Shared {
         lock(&self.registry).leaving = true;
     }
 
+    /// Whether this peer is on its way out.
+    pub(crate) fn is_leaving(&self) -> bool {
+        lock(&self.registry).leaving
+    }
+
     /// Resolves when the last event of every link has been told.
     pub(crate) async fn all_told(&self) {
         let told: Vec<_> = lock(&self.registry).links.values().map(|entry| entry.told.clone()).collect();

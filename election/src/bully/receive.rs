@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
 use super::Bully;
-use crate::state::{Contest, State};
+use crate::state::{Asking, Contest, State, Waiting};
 use crate::{Epoch, Message, Rank, Reason};
 
 impl<P: Copy + Ord + Debug> Bully<P> {
@@ -146,8 +146,9 @@ impl<P: Copy + Ord + Debug> Bully<P> {
     pub(super) fn reason_for(&self, leader: P, now: Instant) -> Reason<P> {
         let before = match &self.state {
             State::Outside => return Reason::Leaderless,
-            State::Waiting(waiting) => return waiting.contest.reason,
-            State::Asking(asking) => return asking.contest.reason,
+            State::Waiting(Waiting { contest, .. }) | State::Asking(Asking { contest, .. }) => {
+                return contest.reason.to_follow(leader);
+            }
             State::Following(following) if following.leader == leader => return Reason::Renewed,
             State::Following(following) => following.leader,
             State::Leading(_) if self.was_apart(leader, now) => return Reason::Merged(self.me),

@@ -75,7 +75,7 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         let Some(leader) = contest.doubted else { return };
         // It is not heard yet: whoever asks is not to be told that it is.
         let heard = now.checked_sub(self.config.timeout).unwrap_or(now);
-        let (epoch, reason) = (self.epoch, contest.reason);
+        let (epoch, reason) = (self.epoch, contest.reason.to_follow(leader));
         let state = State::Following(Following { leader, heard, silent_at, passed: contest.excluded });
         self.become_role(state, epoch, reason);
     }

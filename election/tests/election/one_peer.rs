@@ -64,6 +64,23 @@ fn nobody_claims_over_a_silent_leader_unless_most_of_those_asked_miss_it_too() {
 }
 
 #[test]
+fn a_leader_that_was_out_of_sight_and_is_heard_again_does_not_lead_because_it_cannot_be_reached() {
+    let (mut peer, now) = follower_of_a_lesser();
+    let epoch = peer.epoch().expect("it follows");
+    let heartbeat = Message::Heartbeat { epoch, rank: rank(2), weight: 0, sequence: 9 };
+    // It was stopped: it reads a beat from before, and then finds that its links have ended.
+    let back = now + Config::default().timeout * 3;
+    peer.handle_timeout(back);
+    peer.handle_message(2, heartbeat.clone(), back);
+    peer.handle_unreachable(2, back);
+    assert_eq!(peer.leader(), None);
+    let soon = back + Duration::from_millis(50);
+    peer.handle_reachable(2, soon);
+    peer.handle_message(2, heartbeat, soon);
+    assert_eq!((peer.leader(), last_reason(&mut peer)), (Some(2), Some(Reason::Heard(2))));
+}
+
+#[test]
 fn a_leader_that_was_stopped_asks_before_it_goes_on() {
     let now = start();
     let mut peer = Bully::new(0, Config::default(), now);

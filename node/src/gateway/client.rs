@@ -111,7 +111,7 @@ impl Client {
 
     /// What comes of the next frame, if that can be said.
     pub(crate) fn poll_step(&mut self, now: Instant) -> Option<Step> {
-        if self.is_joining() {
+        if self.is_joining() || self.budget.next_read(now) > now {
             return None;
         }
         let frame = self.parser.next()?;
@@ -126,7 +126,13 @@ impl Client {
 
     /// When more is read of it; `None` while that would only be held.
     pub(crate) fn next_read(&self, now: Instant) -> Option<Instant> {
-        (!self.is_joining() && self.ended.is_none()).then(|| self.budget.next_read(now))
+        let holds = self.is_joining() || self.parser.has_frame();
+        (!holds && self.ended.is_none()).then(|| self.budget.next_read(now))
+    }
+
+    /// When the next of the frames that are here is looked at, if that is only a matter of what was used.
+    pub(crate) fn next_step(&self, now: Instant) -> Option<Instant> {
+        (!self.is_joining() && self.parser.has_frame()).then(|| self.budget.next_read(now))
     }
 
     /// When an unfinished frame is waited for no longer.

@@ -146,14 +146,22 @@ fn a_frame_that_is_finished_in_time_and_one_that_waits_for_an_answer_are_not_tim
 }
 
 #[test]
-fn who_sends_too_much_is_read_later() {
+fn who_sends_too_much_is_looked_at_and_read_later() {
     let now = start();
     let mut client = member(now);
     assert_eq!(client.next_read(now), Some(now));
     let long = sent(MESSAGE, &[b'x'; 65_535]);
-    (0..8).for_each(|_| assert_eq!(steps(&mut client, &long, now).len(), 1));
-    let wait = client.next_read(now).unwrap() - now;
-    assert!(wait > Duration::from_millis(900) && wait < Duration::from_millis(1100), "{wait:?}");
+    let taken: Vec<_> = (0..8).map(|_| steps(&mut client, &long, now).len()).collect();
+    assert_eq!(taken, [1, 1, 1, 1, 0, 0, 0, 0]);
+    let mut at = now;
+    for _ in 0..4 {
+        assert_eq!(client.next_read(at), None, "it is not read while it would only be held");
+        at = client.next_step(at).filter(|due| *due > at).unwrap();
+        assert_eq!(steps(&mut client, b"", at).len(), 1);
+    }
+    let waited = at - now;
+    assert!(waited > Duration::from_millis(700) && waited < Duration::from_millis(800), "{waited:?}");
+    assert!(client.next_step(at).is_none() && client.next_read(at).unwrap() > at);
 }
 
 #[test]

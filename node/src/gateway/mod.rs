@@ -90,8 +90,8 @@ fn other(from: SocketAddr, name: &str) -> OtherEnd<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Gateway {
     seats: BTreeMap<PeerId, Seat>,
-    /// When whose frame must be finished.
-    halves: BTreeSet<(Instant, PeerId)>,
+    /// When whose frame must be finished, or is looked at.
+    timers: BTreeSet<(Instant, PeerId)>,
     /// Who said what to whom alone, that is not acknowledged.
     directs: BTreeMap<MessageId, (PeerId, String)>,
     errands: VecDeque<Errand>,
@@ -182,7 +182,7 @@ impl Gateway {
     pub(crate) fn handle_delivered(&mut self, id: MessageId, delivered: bool) -> bool {
         let Some((from, to)) = self.directs.remove(&id) else { return false };
         if !delivered {
-            self.complain(from, &format!("not delivered to {to} within 5 s: {to} may or may not have read it"));
+            self.complain(from, &format!("not known to be delivered to {to}: {to} may or may not have read it"));
         }
         true
     }
@@ -203,21 +203,20 @@ impl Gateway {
 
     /// Time has passed. Calling early changes nothing.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some((due, id)) = self.halves.first().copied().filter(|(due, _)| *due <= now) {
-            self.halves.remove(&(due, id));
-            if let Some(seat) = self.seats.get_mut(&id)
-                && let Some(last) = seat.client.handle_timeout(now)
-            {
+        while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
+            self.timers.remove(&(due, id));
+            let Some(seat) = self.seats.get_mut(&id) else { continue };
+            if let Some(last) = seat.client.handle_timeout(now) {
                 debug!(client = %id, "an unfinished frame");
                 self.reply(id, last);
-                self.advance(id, now);
             }
+            self.advance(id, now);
         }
     }
 
     /// The next moment at which something is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.halves.first().map(|(due, _)| *due)
+        self.timers.first().map(|(due, _)| *due)
     }
 
     /// What is to be done next, without taking it.
@@ -280,9 +279,9 @@ impl Gateway {
         if let Some(at) = seat.client.next_read(now) {
             seat.queue.allow_read(at);
         }
-        let due = seat.client.poll_timeout();
-        self.forget_half(id);
-        self.halves.extend(due.map(|due| (due, id)));
+        let due = seat.client.poll_timeout().into_iter().chain(seat.client.next_step(now)).min();
+        self.forget_timer(id);
+        self.timers.extend(due.map(|due| (due, id)));
     }
 
     fn run(&mut self, id: PeerId, wish: Wish) {
@@ -323,7 +322,7 @@ impl Gateway {
 
     /// A client is gone. What is in its queue is still written, if it reads it.
     fn remove(&mut self, id: PeerId, why: &str) {
-        self.forget_half(id);
+        self.forget_timer(id);
         let Some(seat) = self.seats.remove(&id) else { return };
         seat.other().closed(why);
         if seat.client.is_known() {
@@ -331,8 +330,8 @@ impl Gateway {
         }
     }
 
-    fn forget_half(&mut self, id: PeerId) {
+    fn forget_timer(&mut self, id: PeerId) {
         // There is at most one, and few clients have any.
-        self.halves.retain(|(_, of)| *of != id);
+        self.timers.retain(|(_, of)| *of != id);
     }
 }

@@ -138,6 +138,40 @@ fn text(kind: u8, text: &str) -> (u8, String) {
 }
 
 #[test]
+fn lists_that_are_asked_for_at_once_are_answered_at_the_pace_at_which_a_client_is_served() {
+    let mut desk = Desk::new();
+    let asker = desk.join("asker");
+    (0..100).for_each(|n| _ = desk.join(&format!("a-user-with-a-name-{n:03}")));
+    desk.read(asker);
+    let list = [LIST, 0, 0];
+    let asked = 1_300;
+    desk.input(Input::Bytes(asker, list.repeat(asked)));
+    let (mut answers, mut bytes, mut waited) = (0, 0, 0);
+    while answers < asked {
+        for (kind, text) in desk.read(asker) {
+            assert_eq!(kind, LIST, "{text}");
+            (answers, bytes) = (answers + 1, bytes + text.len());
+        }
+        let due = desk.gateway.poll_timeout().filter(|_| answers < asked);
+        assert!(due.is_some() || answers == asked, "it is forgotten after {answers}");
+        if let Some(due) = due {
+            assert!(due > desk.now, "it is never busy");
+            (desk.now, waited) = (desk.now + Duration::from_millis(100), waited + 1);
+            desk.gateway.handle_timeout(desk.now);
+            desk.run();
+        }
+    }
+    let pace = bytes / (waited / 10 + 1);
+    assert!((200 * 1024..320 * 1024).contains(&pace), "{bytes} bytes in {waited} tenths of a second");
+    assert!(desk.gateway.poll_timeout().is_none());
+    desk.input(Input::Bytes(asker, list.to_vec()));
+    desk.now += Duration::from_secs(10);
+    desk.gateway.handle_timeout(desk.now);
+    desk.run();
+    assert_eq!(desk.read(asker).len(), 1);
+}
+
+#[test]
 fn the_first_frame_is_the_list_of_commands_and_the_newcomer_is_announced_to_itself_too() {
     let mut desk = Desk::new();
     let bob = desk.connect();
@@ -307,7 +341,7 @@ fn whatever_clients_send_nobody_is_lost_and_nothing_is_kept() {
         desk.input(Input::Ended(id));
     }
     assert_eq!(desk.gateway.seats.len(), 1, "seed {seed}");
-    assert!(desk.gateway.halves.is_empty() && desk.gateway.directs.is_empty() && desk.members.len() == 1);
+    assert!(desk.gateway.timers.is_empty() && desk.gateway.directs.is_empty() && desk.members.len() == 1);
 }
 
 proptest! {

@@ -5,7 +5,7 @@
 //! compares it with the users that it has: those that the roster lacks (their leader died before it told of them, or two groups met)
 //! it asks for again, and those that it does not have (it ended, and is back) it asks to drop.
 //!
-//! A guest is here while its host is. Nobody asks a guest whether it lives: its host knows.
+//! Which of them are here, as everybody is told, is the business of [`attendance`](super::attendance).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use tracing::info;
 use transport::{Address, PeerId};
 
+use super::attendance::Attendance;
 use super::{Group, Now, Output};
 use crate::api::{GuestRefusal, NameRefusal};
-use crate::event::{Event, LeftReason, Member, Via};
+use crate::event::{Member, Via};
 use crate::name::Name;
 use crate::roster::{Edit, Guest, Holder, Roster};
 use crate::wire::{Request, Response};
@@ -29,13 +30,13 @@ const DOUBT: Duration = Duration::from_millis(300);
 
 /// A user of this peer's gateway.
 #[derive(Clone, Debug)]
-struct Own {
-    name: Name,
-    standing: Standing,
+pub(super) struct Own {
+    pub(super) name: Name,
+    pub(super) standing: Standing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Standing {
+pub(super) enum Standing {
     /// The leader is asked to admit it.
     Asked,
     /// Its name is said to be taken, which is believed if it is so still at that moment.
@@ -44,15 +45,6 @@ enum Standing {
     AskedAgain,
     /// It is a member.
     Member,
-}
-
-/// A guest as the owner was told of it.
-#[derive(Clone, Debug)]
-struct Shown {
-    name: Name,
-    host: PeerId,
-    /// The roster lacks it: until then it may be taken in, as happens where two groups meet.
-    unlisted: Option<Instant>,
 }
 
 /// What is on its way to the leader.
@@ -65,10 +57,8 @@ enum Asked {
 /// The users of gateways, this peer's own and all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Guests {
-    own: BTreeMap<PeerId, Own>,
-    shown: BTreeMap<PeerId, Shown>,
-    /// Of the roster that was looked at last.
-    epoch: Option<election::Epoch<PeerId>>,
+    pub(super) own: BTreeMap<PeerId, Own>,
+    pub(super) attendance: Attendance,
     asked: BTreeMap<u64, Asked>,
     requests: u64,
     /// When the roster is compared with one's own guests.
@@ -81,8 +71,7 @@ impl Guests {
             Standing::Doubted(until) => Some(until),
             _ => None,
         });
-        let unlisted = self.shown.values().filter_map(|shown| shown.unlisted);
-        doubts.chain(unlisted).chain(self.compare_at).min()
+        doubts.chain(self.attendance.poll_timeout()).chain(self.compare_at).min()
     }
 
     /// Whether this is a user of one's own gateway, and a member.
@@ -118,6 +107,7 @@ impl Group {
         if self.roster.as_ref().is_some_and(|roster| roster.guest(guest).is_some()) {
             self.ask_about(Asked::Drop(guest), Request::DropGuest(guest));
         }
+        self.follow_guests(&BTreeMap::new());
         self.settle(now);
     }
 
@@ -195,91 +185,22 @@ impl Group {
         }
     }
 
-    fn welcome_guest(&mut self, guest: PeerId, name: Name) {
+    pub(super) fn welcome_guest(&mut self, guest: PeerId, name: Name) {
         let Some(own) = self.guests.own.get_mut(&guest) else { return };
         (own.name, own.standing) = (name.clone(), Standing::Member);
         self.outputs.push_back(Output::Guest(guest, Ok(name)));
         self.compare_guests_later();
     }
 
-    // Following the roster.
+    // Having the roster as it should be.
 
-    /// Tells who of the guests came, went and was renamed since the last time: the roster has changed, or who can be reached.
-    pub(super) fn follow_guests(&mut self) {
-        let (Some(roster), true) = (self.roster.as_ref(), self.is_member()) else { return };
-        let epoch = Some(roster.version.epoch);
-        let replaced = std::mem::replace(&mut self.guests.epoch, epoch) != epoch;
-        if self.guests.shown.is_empty() && self.guests.own.is_empty() && roster.guests().next().is_none() {
-            return;
-        }
-        let mut events = Vec::new();
-        let now = self.now.instant;
-        let (presence, expectation) = (&self.presence, self.timeout * 3);
-        self.guests.shown.retain(|id, shown| {
-            let here = presence.is_here(shown.host);
-            let listed = roster.guest(*id);
-            if let (Some(guest), true) = (listed, here) {
-                shown.unlisted = None;
-                shown.host = guest.host;
-                if guest.name != shown.name {
-                    let from = std::mem::replace(&mut shown.name, guest.name.clone());
-                    events.push(Event::Renamed { id: *id, from, to: guest.name.clone() });
-                }
-                return true;
-            }
-            if here {
-                // A roster that replaced another may lack it only for a moment.
-                if shown.unlisted.is_none() && (replaced || presence.is_unlisted(shown.host)) {
-                    shown.unlisted = Some(now + expectation);
-                }
-                if shown.unlisted.is_some_and(|until| until > now) {
-                    return true;
-                }
-            }
-            let reason = if here { LeftReason::Left } else { LeftReason::Failed };
-            let detail = if here { "it left the gateway" } else { "its gateway cannot be reached" };
-            events.push(Event::Left { id: *id, name: shown.name.clone(), reason, detail: detail.into() });
-            false
-        });
-        let mut welcomed = Vec::new();
-        for (id, guest) in roster.guests() {
-            if let Some(own) = self.guests.own.get_mut(&id) {
-                if own.standing == Standing::Member {
-                    own.name = guest.name.clone();
-                } else {
-                    welcomed.push((id, guest.name.clone()));
-                }
-            }
-            if self.guests.shown.contains_key(&id) || !presence.is_here(guest.host) {
-                continue;
-            }
-            let Some(address) = roster.entry(guest.host).map(|host| host.address.clone()) else { continue };
-            let shown = Shown { name: guest.name.clone(), host: guest.host, unlisted: None };
-            self.guests.shown.insert(id, shown);
-            let (via, name) = (Via::Gateway, guest.name.clone());
-            match guest.formerly.clone() {
-                Some(from) => {
-                    events.push(Event::Joined { id, name: from.clone(), address, via });
-                    events.push(Event::Renamed { id, from, to: name });
-                }
-                None => events.push(Event::Joined { id, name, address, via }),
-            }
-        }
-        // Who is admitted hears that first.
-        welcomed.into_iter().for_each(|(id, name)| self.welcome_guest(id, name));
-        events.into_iter().for_each(|event| self.tell(event));
-        if self.differs_from_roster() {
-            self.compare_guests_later();
-        }
-    }
-
-    fn compare_guests_later(&mut self) {
+    pub(super) fn compare_guests_later(&mut self) {
         let at = self.now.instant + self.heartbeat;
         self.guests.compare_at = Some(self.guests.compare_at.map_or(at, |before| before.min(at)));
     }
 
     /// Whether the roster lacks some of one's own guests, or has some that are not.
-    fn differs_from_roster(&self) -> bool {
+    pub(super) fn differs_from_roster(&self) -> bool {
         !self.unlisted_guests().is_empty() || !self.strange_guests().is_empty()
     }
 
@@ -323,8 +244,8 @@ impl Group {
                 self.compare_guests_later();
             }
         }
-        if self.guests.shown.values().any(|shown| due(shown.unlisted)) {
-            self.follow_guests();
+        if due(self.guests.attendance.poll_timeout()) {
+            self.follow_guests(&BTreeMap::new());
         }
     }
 

@@ -22,6 +22,7 @@
 mod admission;
 mod answers;
 mod asking;
+mod attendance;
 mod commands;
 mod confirmed;
 mod confirming;
@@ -256,8 +257,9 @@ impl Group {
         self.offer_told(now);
         self.give_up_late_requests(now);
         self.give_up_late_votes(now);
-        for seen in self.presence.handle_timeout(now.instant) {
-            self.tell_seen(Some(seen));
+        let seen = self.presence.handle_timeout(now.instant);
+        if !seen.is_empty() {
+            self.tell_seen(seen);
         }
         self.pursue_membership(now);
         self.drop_overdue(now);

@@ -1,5 +1,7 @@
 //! What the member's owner is told of the group.
 
+use std::collections::BTreeMap;
+
 use transport::PeerId;
 
 use super::{Group, Output};
@@ -15,7 +17,9 @@ impl Group {
         }
     }
 
+    /// Tells what became visible of the members in one moment, and then what follows of their guests.
     pub(super) fn tell_seen(&mut self, seen: impl IntoIterator<Item = Seen>) {
+        let mut departed = BTreeMap::new();
         for seen in seen {
             let event = match seen {
                 Seen::Joined(id) => {
@@ -28,12 +32,15 @@ impl Group {
                     self.tell(Event::Joined { id, name: from.clone(), address, via: Via::Peer });
                     Event::Renamed { id, from, to }
                 }
-                Seen::Left(id, name, reason, detail) => Event::Left { id, name, reason, detail },
+                Seen::Left(id, name, reason, detail) => {
+                    departed.insert(id, reason);
+                    Event::Left { id, name, reason, detail }
+                }
                 Seen::Renamed(id, from, to) => Event::Renamed { id, from, to },
             };
             self.tell(event);
         }
-        self.follow_guests();
+        self.follow_guests(&departed);
     }
 
     pub(super) fn member(&self, id: PeerId, entry: &Entry) -> Member {

@@ -92,6 +92,11 @@ impl Privates {
         self.give_up(|pending| pending.to == peer)
     }
 
+    /// A user of a gateway is gone: what its host has not acknowledged is not delivered.
+    pub(super) fn handle_guest_gone(&mut self, guest: PeerId) -> Vec<MessageId> {
+        self.give_up(|pending| matches!(&pending.message, Message::Direct(direct) if direct.to == guest))
+    }
+
     /// What was not acknowledged in time.
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Vec<MessageId> {
         self.give_up(|pending| pending.deadline <= now)
@@ -114,11 +119,13 @@ impl Privates {
     }
 }
 
-/// The private messages that this peer has shown.
+/// The private messages that this peer has shown, and those that are being handed to a user of its gateway.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Shown {
     ids: BTreeSet<MessageId>,
     order: VecDeque<(Instant, MessageId)>,
+    /// Handed over, and it is not known yet whether the client's queue took them. Each is answered in the same turn.
+    handing: BTreeSet<MessageId>,
 }
 
 impl Shown {
@@ -137,6 +144,16 @@ impl Shown {
 
     pub(super) fn has(&self, id: MessageId) -> bool {
         self.ids.contains(&id)
+    }
+
+    /// A message is handed to a client. Whether it is to be: not while another copy of it is.
+    pub(super) fn handle_handing(&mut self, id: MessageId) -> bool {
+        self.handing.insert(id)
+    }
+
+    /// What became of a message that was handed to a client is known.
+    pub(super) fn handle_handed(&mut self, id: MessageId) {
+        self.handing.remove(&id);
     }
 
     pub(super) fn len(&self) -> usize {

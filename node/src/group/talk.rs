@@ -156,6 +156,10 @@ impl Group {
             self.tell_private(author, line);
             self.handle_handed(sender, id, true);
         } else if self.guests.has(to) {
+            // Several copies may come at once, as to a process that was stopped: the sender tries again each second.
+            if !self.shown.handle_handing(id) {
+                return;
+            }
             let private = private_of(author, line);
             self.outputs.push_back(Output::Direct(Direct { guest: to, private, sender }));
         } else {
@@ -165,6 +169,7 @@ impl Group {
 
     /// What became of a private line for a user of this peer's gateway: whether it is in that client's queue.
     pub fn handle_handed(&mut self, sender: PeerId, id: MessageId, taken: bool) {
+        self.shown.handle_handed(id);
         if taken {
             self.shown.handle_arrival(id, self.now.instant);
         }

@@ -270,6 +270,32 @@ fn a_private_line_reaches_a_guest_from_a_peer_and_from_a_guest_and_is_acknowledg
 }
 
 #[test]
+fn copies_of_a_private_line_that_come_at_once_reach_a_guest_once() {
+    let mut net = Net::new();
+    let ids = net.founder_and(&["bob"]);
+    net.admit(ids[1], guest(1), "dora");
+    net.run(200);
+    // The host is stopped, and finds all copies in one read.
+    net.minds.get_mut(&ids[1]).unwrap().paused = true;
+    let now = net.now;
+    let id = net.minds.get_mut(&ids[0]).unwrap().group.msg("dora", "once".into(), now).unwrap();
+    net.run_outputs(ids[0]);
+    let frame = net.in_flight.back().unwrap().2.clone();
+    let directs = |net: &mut Net, copies| {
+        let host = &mut net.minds.get_mut(&ids[1]).unwrap().group;
+        host.handle_frames(ids[0], vec![frame.clone(); copies], now);
+        net.run_outputs(ids[1]);
+        let outputs = std::mem::take(&mut net.minds.get_mut(&ids[1]).unwrap().outputs);
+        outputs.iter().filter(|output| matches!(output, Output::Direct(_))).count()
+    };
+    assert_eq!(directs(&mut net, 4), 1);
+    net.minds.get_mut(&ids[1]).unwrap().group.handle_handed(ids[0], id, false);
+    assert_eq!(directs(&mut net, 2), 1, "what was not taken is handed over again");
+    net.minds.get_mut(&ids[1]).unwrap().group.handle_handed(ids[0], id, true);
+    assert_eq!(directs(&mut net, 2), 0);
+}
+
+#[test]
 fn what_a_guest_says_is_a_line_of_the_history_in_its_name() {
     let mut net = Net::new();
     let ids = net.founder_and(&["bob"]);
@@ -290,4 +316,98 @@ fn what_a_guest_says_is_a_line_of_the_history_in_its_name() {
     }
     let stranger = net.minds.get_mut(&ids[1]).unwrap().group.say_as(guest(2), "Hi".into(), now);
     assert!(stranger.is_err());
+}
+
+#[test]
+fn guests_of_a_host_that_the_leader_dropped_hear_nothing_of_it_and_are_taken_in_again_with_it() {
+    let mut net = Net::new();
+    let ids = net.founder_and(&["bob", "carol"]);
+    net.admit(ids[2], guest(1), "dora");
+    net.admit(ids[2], guest(2), "emil");
+    net.run(200);
+    net.forget_tidings();
+    // The host is stopped for longer than its absence is borne, and hears of it what was sent meanwhile.
+    net.minds.get_mut(&ids[2]).unwrap().paused = true;
+    ids[..2].iter().for_each(|id| net.unreachable(*id, ids[2], Unreachable::Silent));
+    net.run(7000);
+    assert_eq!(net.tidings(ids[1]), ["-carol failed", "-dora failed", "-emil failed"]);
+    net.minds.get_mut(&ids[2]).unwrap().paused = false;
+    ids[..2].iter().for_each(|id| _ = net.links.remove(&pair(*id, ids[2])));
+    net.forget_tidings();
+    net.run(5);
+    net.drop_guest(ids[2], guest(2));
+    net.run(5000);
+    assert_eq!(net.tidings(ids[0]), ["+carol", "+dora*"]);
+    let of_guests = net.tidings(ids[2]).into_iter().filter(|told| told.contains("dora") || told.contains("emil"));
+    assert_eq!(
+        of_guests.collect::<Vec<_>>(),
+        ["-emil left"],
+        "who left while the roster had none of them, left at once"
+    );
+    net.assert_agreed(ids[0], &["alice", "bob", "carol", "dora"]);
+}
+
+#[test]
+fn a_guest_that_was_renamed_once_comes_back_under_its_name() {
+    let mut net = Net::new();
+    let one = net.founder_and(&["bob"]);
+    let other = net.start("carol", 0, &[]);
+    net.run(3000);
+    net.admit(one[1], guest(1), "dora");
+    net.admit(other, guest(2), "dora");
+    net.run(3000);
+    let bridge = net.start("bridge", 0, &[one[0], other]);
+    net.run(20_000);
+    let is_renamed =
+        |host: PeerId, id| net.minds[&host].group.guest_name(id).is_some_and(|name| name.as_str() == "dora-2");
+    let (renamed_at, elsewhere) = if is_renamed(other, guest(2)) { (other, one[1]) } else { (one[1], other) };
+    assert!(is_renamed(renamed_at, if renamed_at == other { guest(2) } else { guest(1) }));
+    // Its host is out of reach, and comes back before it is dropped.
+    let others: Vec<_> = [one[0], one[1], other, bridge].into_iter().filter(|id| *id != renamed_at).collect();
+    net.forget_tidings();
+    net.split(&[renamed_at], &others);
+    net.run(1500);
+    net.heal();
+    net.run(5000);
+    let tidings = net.tidings(elsewhere);
+    let of_guest: Vec<_> = tidings.iter().filter(|told| told.contains("dora")).collect();
+    assert_eq!(of_guest, ["-dora-2 failed", "+dora-2*"], "{tidings:?}");
+}
+
+#[test]
+fn what_a_guest_did_not_take_before_it_left_is_undelivered_at_once() {
+    let mut net = Net::new();
+    let ids = net.founder_and(&["bob"]);
+    net.admit(ids[1], guest(1), "dora");
+    net.admit(ids[1], guest(2), "emil");
+    net.run(200);
+    let now = net.now;
+    let alice = &mut net.minds.get_mut(&ids[0]).unwrap().group;
+    let [to_dora, _] = ["dora", "emil"].map(|to| alice.msg(to, "psst".into(), now).unwrap());
+    net.run_outputs(ids[0]);
+    net.run(50);
+    // Neither client took it, and one is thrown out.
+    net.drop_guest(ids[1], guest(1));
+    net.run(100);
+    let outcomes = net.minds[&ids[0]].outputs.iter().filter_map(|output| match output {
+        Output::Delivered(id, delivered) => Some((*id, *delivered)),
+        _ => None,
+    });
+    assert_eq!(outcomes.collect::<Vec<_>>(), [(to_dora, false)]);
+}
+
+#[test]
+fn guests_leave_as_their_host_does_and_after_it() {
+    for (why, how) in [(Unreachable::Left, "left"), (Unreachable::Gone, "failed")] {
+        let mut net = Net::new();
+        let ids = net.founder_and(&["bob", "carol"]);
+        net.admit(ids[2], guest(1), "dora");
+        net.run(200);
+        net.forget_tidings();
+        net.kill(ids[2], why);
+        net.run(1000);
+        for id in &ids[..2] {
+            assert_eq!(net.tidings(*id), [format!("-carol {how}"), format!("-dora {how}")]);
+        }
+    }
 }
