@@ -6,6 +6,7 @@
 mod chat;
 mod connections;
 mod file;
+mod queue;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,17 +14,18 @@ use std::sync::OnceLock;
 
 use node::{Event, Name};
 use thiserror::Error;
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_appender::non_blocking::WorkerGuard;
 
 pub(crate) use self::connections::layer;
+use self::queue::Queue;
 
 /// The open logs of this process.
 static LOGS: OnceLock<Writers> = OnceLock::new();
 
 #[derive(Debug)]
 struct Writers {
-    chat: NonBlocking,
-    connections: NonBlocking,
+    chat: Queue,
+    connections: Queue,
     /// The first event is one's own arrival.
     me: OnceLock<Option<Name>>,
 }
@@ -51,8 +53,8 @@ pub(crate) struct LogError {
 pub(crate) fn open(directory: &Path) -> Result<Guard, LogError> {
     let failed = |source| LogError { directory: directory.to_owned(), source };
     std::fs::create_dir_all(directory).map_err(failed)?;
-    let (chat, chat_guard) = file::open(directory, "chat").map_err(failed)?;
-    let (connections, connections_guard) = file::open(directory, "connections").map_err(failed)?;
+    let (chat, chat_guard) = Queue::open(directory, "chat").map_err(failed)?;
+    let (connections, connections_guard) = Queue::open(directory, "connections").map_err(failed)?;
     let _ = LOGS.set(Writers { chat, connections, me: OnceLock::new() });
     Ok(Guard { _chat: chat_guard, _connections: connections_guard })
 }
@@ -61,6 +63,6 @@ pub(crate) fn open(directory: &Path) -> Result<Guard, LogError> {
 pub(crate) fn note(event: &Event) {
     if let Some(logs) = LOGS.get() {
         let me = logs.me.get_or_init(|| chat::who_joined(event));
-        file::write(&logs.chat, |now| chat::line(event, me.as_ref(), now));
+        logs.chat.write(|now| chat::line(event, me.as_ref(), now));
     }
 }
