@@ -133,6 +133,22 @@ fn a_file_in_the_place_of_a_link_is_left_alone_and_ends_with_2() {
 }
 
 #[test]
+fn two_members_do_not_keep_their_logs_in_one_directory() {
+    let directory = TempDir::new().unwrap();
+    let mut mesh = Cluster::empty();
+    mesh.start(mesh.launch("Alice").with("--log-dir", directory.path().display()));
+    let outcome = Launch::new("Bob", &unique_group()).with("--log-dir", directory.path().display()).run();
+    assert_eq!(outcome.code, 2);
+    assert!(
+        outcome.stderr[0].contains("another process (") && outcome.stderr[0].contains("--log-dir"),
+        "{:?}",
+        outcome.stderr
+    );
+    leave(&mesh);
+    assert_eq!(lines(directory.path(), "chat.log").len(), 3);
+}
+
+#[test]
 fn a_log_that_is_removed_begins_anew_and_says_so() {
     let directory = TempDir::new().unwrap();
     let logs = directory.path().join("logs");
