@@ -1,28 +1,19 @@
 //! Arithmetic (pure): what `calc` asks the leader for. The only file that names exmex.
 //!
-//! The expression comes from anybody, so it is bounded before it is parsed: its length, how deep it nests, and the characters
-//! that it may have. What is left is evaluated in one pass over at most a thousand operators.
+//! The expression comes from anybody, so it is read before it is parsed: its length, how deep it nests, and whether it is one at
+//! all. What is left is evaluated in one pass over at most a thousand operators.
 
-use std::fmt;
+mod reading;
 
 use exmex::prelude::*;
-use exmex::{BinOp, FloatOpsFactory, MakeOperators, MatchLiteral, Operator, literal_matcher_from_pattern};
+use exmex::{BinOp, MakeOperators, MatchLiteral, Operator, literal_matcher_from_pattern};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::text;
+use self::reading::Known;
 
 /// The most bytes of an expression.
 pub(crate) const MAX_EXPRESSION_BYTES: usize = 1_000;
-
-/// How many parentheses may be open at once: more than anybody writes, and no burden for a stack.
-const MAX_DEPTH: usize = 64;
-
-/// How much of what is wrong is told, in characters.
-const MAX_TOLD: usize = 200;
-
-/// What an expression may be written with, beside letters, digits and white space.
-const SIGNS: &str = "+-*/^().,_";
 
 /// Why an expression has no value.
 #[derive(Clone, PartialEq, Eq, Debug, Error, Serialize, Deserialize)]
@@ -31,7 +22,7 @@ pub enum ExpressionError {
     #[error("{0} bytes are too long for an expression: at most {MAX_EXPRESSION_BYTES}")]
     TooLong(u64),
     /// It nests too deep.
-    #[error("more than {MAX_DEPTH} parentheses are open at once: write it flatter")]
+    #[error("more than 64 parentheses are open at once: write it flatter")]
     TooDeep,
     /// It is no expression, and why.
     #[error("this is not an expression: {0}")]
@@ -44,25 +35,80 @@ pub enum ExpressionError {
     NotFinite,
 }
 
-/// exmex's own operators, but for those that would make a number of a division by zero again: `1/(1/0)` has no value.
+/// What may stand in an expression. No operator takes what is not finite: `1/(1/0)` has no value, nor has `1^(1/0)`.
 #[derive(Clone, Debug)]
 struct Operators;
 
+/// One operator of one or two finite values.
+macro_rules! of {
+    (|$a:ident| $value:expr) => {
+        |$a: f64| if $a.is_finite() { $value } else { f64::NAN }
+    };
+    (|$a:ident, $b:ident| $value:expr) => {
+        |$a: f64, $b: f64| if $a.is_finite() && $b.is_finite() { $value } else { f64::NAN }
+    };
+}
+
 impl MakeOperators<f64> for Operators {
     fn make<'a>() -> Vec<Operator<'a, f64>> {
-        let apart = ["/", "^", "min", "max"];
-        let mut operators = FloatOpsFactory::<f64>::make();
-        operators.retain(|operator| !apart.contains(&operator.repr()));
-        let binary =
-            |name, prio, is_commutative, apply| Operator::make_bin(name, BinOp { apply, prio, is_commutative });
-        operators.extend([
-            binary("/", 3, false, |a, b| if b == 0.0 { f64::NAN } else { a / b }),
-            binary("^", 4, false, |a, b| if a.is_nan() { a } else { a.powf(b) }),
-            binary("min", 1, true, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }),
-            binary("max", 1, true, |a, b| if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }),
-        ]);
+        let binary = |prio, is_commutative, apply| BinOp { apply, prio, is_commutative };
+        let mut operators = vec![
+            Operator::make_bin_unary("+", binary(0, true, of!(|a, b| a + b)), of!(|a| a)),
+            Operator::make_bin_unary("-", binary(1, false, of!(|a, b| a - b)), of!(|a| -a)),
+            Operator::make_bin("*", binary(2, true, of!(|a, b| a * b))),
+            Operator::make_bin("/", binary(3, false, of!(|a, b| if b == 0.0 { f64::NAN } else { a / b }))),
+            Operator::make_bin("^", binary(4, false, of!(|a, b| a.powf(b)))),
+        ];
+        let constants = CONSTANTS.iter().map(|(name, value)| Operator::make_constant(name, *value));
+        let of_one = OF_ONE.iter().map(|(name, apply)| Operator::make_unary(name, *apply));
+        let of_two = OF_TWO.iter().map(|(name, apply)| Operator::make_bin(name, binary(0, false, *apply)));
+        operators.extend(constants.chain(of_one).chain(of_two));
         operators
     }
+}
+
+const CONSTANTS: &[(&str, f64)] = {
+    use std::f64::consts::{E, PI, TAU};
+    &[("PI", PI), ("pi", PI), ("E", E), ("e", E), ("TAU", TAU), ("tau", TAU)]
+};
+
+const OF_ONE: &[(&str, fn(f64) -> f64)] = &[
+    ("sqrt", of!(|a| a.sqrt())),
+    ("cbrt", of!(|a| a.cbrt())),
+    ("abs", of!(|a| a.abs())),
+    ("signum", of!(|a| if a == 0.0 { 0.0 } else { a.signum() })),
+    ("sin", of!(|a| a.sin())),
+    ("cos", of!(|a| a.cos())),
+    ("tan", of!(|a| a.tan())),
+    ("asin", of!(|a| a.asin())),
+    ("acos", of!(|a| a.acos())),
+    ("atan", of!(|a| a.atan())),
+    ("sinh", of!(|a| a.sinh())),
+    ("cosh", of!(|a| a.cosh())),
+    ("tanh", of!(|a| a.tanh())),
+    ("asinh", of!(|a| a.asinh())),
+    ("acosh", of!(|a| a.acosh())),
+    ("atanh", of!(|a| a.atanh())),
+    ("exp", of!(|a| a.exp())),
+    ("ln", of!(|a| a.ln())),
+    ("log", of!(|a| a.ln())),
+    ("log2", of!(|a| a.log2())),
+    ("log10", of!(|a| a.log10())),
+    ("floor", of!(|a| a.floor())),
+    ("ceil", of!(|a| a.ceil())),
+    ("round", of!(|a| a.round())),
+    ("trunc", of!(|a| a.trunc())),
+    ("fract", of!(|a| a.fract())),
+];
+
+const OF_TWO: &[(&str, fn(f64, f64) -> f64)] =
+    &[("min", of!(|a, b| a.min(b))), ("max", of!(|a, b| a.max(b))), ("atan2", of!(|a, b| a.atan2(b)))];
+
+fn known(name: &str) -> Option<Known> {
+    let constant = CONSTANTS.iter().any(|(constant, _)| *constant == name).then_some(Known::Constant);
+    let of_one = || OF_ONE.iter().any(|(function, _)| *function == name).then_some(Known::One);
+    let of_two = || OF_TWO.iter().any(|(function, _)| *function == name).then_some(Known::Two);
+    constant.or_else(of_one).or_else(of_two)
 }
 
 mod number {
@@ -78,47 +124,25 @@ mod number {
 ///
 /// It is none, or has none.
 pub(crate) fn evaluate(expression: &str) -> Result<f64, ExpressionError> {
-    check(expression)?;
-    let spaced: String = expression.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
-    let parsed = FlatEx::<f64, Operators, number::Number>::parse(spaced.trim()).map_err(|error| syntax(&error))?;
-    if let Some(name) = parsed.var_names().first() {
-        return Err(ExpressionError::UnknownName(told(name)));
-    }
-    let value = parsed.eval(&[]).map_err(|error| syntax(&error))?;
+    let read = read(expression)?;
+    // What exmex does not understand of it is our own fault, and told in our own words.
+    let unread = |_| ExpressionError::Syntax("it cannot be read".into());
+    let value =
+        FlatEx::<f64, Operators, number::Number>::parse(&read).and_then(|parsed| parsed.eval(&[])).map_err(unread)?;
     // The sign of a zero is nothing that anybody asks for.
     if value.is_finite() { Ok(value + 0.0) } else { Err(ExpressionError::NotFinite) }
 }
 
-/// What can be said before it is parsed.
+/// Whether it is an expression: what can be said before the leader is asked.
 pub(crate) fn check(expression: &str) -> Result<(), ExpressionError> {
+    read(expression).map(drop)
+}
+
+fn read(expression: &str) -> Result<String, ExpressionError> {
     if expression.len() > MAX_EXPRESSION_BYTES {
         return Err(ExpressionError::TooLong(expression.len() as u64));
     }
-    if expression.trim().is_empty() {
-        return Err(ExpressionError::Syntax("it is empty".into()));
-    }
-    let mut depth = 0_usize;
-    for c in expression.chars() {
-        match c {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ if c.is_ascii_alphanumeric() || c.is_whitespace() || SIGNS.contains(c) => {}
-            _ => return Err(ExpressionError::Syntax(format!("`{}` has no meaning", text::escape(&c.to_string())))),
-        }
-        if depth > MAX_DEPTH {
-            return Err(ExpressionError::TooDeep);
-        }
-    }
-    Ok(())
-}
-
-fn syntax(error: &impl fmt::Display) -> ExpressionError {
-    ExpressionError::Syntax(told(&error.to_string()))
-}
-
-/// A text that does not grow without bound on its way back.
-fn told(text: &str) -> String {
-    text::escape(&text.chars().take(MAX_TOLD).collect::<String>()).into_owned()
+    reading::read(expression, known)
 }
 
 #[cfg(test)]
@@ -150,6 +174,13 @@ mod tests {
             ("min(3, 2) + max(1, 5)", 7.0),
             ("round(PI)", 3.0),
             ("0 * -1", 0.0),
+            ("max(1, min(2, 3)) * 2", 4.0),
+            ("min(max(1, 2), max(3, 4)) - 1", 1.0),
+            ("min((1), (2)*3)^2", 1.0),
+            ("atan2(0, 1) + sin -0 + abs sqrt 4", 2.0),
+            ("pi - PI + e - E + tau - TAU", 0.0),
+            ("signum(-0) + signum(0)", 0.0),
+            ("signum(-3)", -1.0),
         ] {
             assert!((value(expression) - expected).abs() < 1e-12, "{expression} is {}", value(expression));
         }
@@ -158,8 +189,26 @@ mod tests {
 
     #[test]
     fn what_has_no_finite_value_is_an_error() {
-        for expression in ["1/0", "0/0", "1/(2-2)", "1/(1/0)", "(1/0)^0", "min(1/0, 1)", "sqrt(-1)", "10^400", "ln(0)"]
-        {
+        for expression in [
+            "1/0",
+            "0/0",
+            "1/(2-2)",
+            "1/(1/0)",
+            "(1/0)^0",
+            "1^(1/0)",
+            "0*(1/0)",
+            "min(1/0, 1)",
+            "atan(1/0)",
+            "sqrt(-1)",
+            "10^400",
+            "1/10^400",
+            "exp(-10^400)",
+            "1e400",
+            "1/1e400",
+            "exp(-1e400)",
+            "signum(1/0)",
+            "ln(0)",
+        ] {
             assert_eq!(evaluate(expression), Err(ExpressionError::NotFinite), "{expression}");
         }
     }
@@ -176,6 +225,32 @@ mod tests {
                 "{expression}: {told}"
             );
             assert!(!told.contains('\u{7}') && told.len() < 1_500, "{told}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_in_words_of_our_own() {
+        for (expression, why) in [
+            ("1_000", "there is no operator between `1` and `_000`"),
+            ("1 1", "there is no operator between `1` and `1`"),
+            ("2(3)", "there is no operator between `2` and `(`"),
+            ("PI()", "there is no operator between `PI` and `(`"),
+            ("(1)2", "there is no operator between `)` and `2`"),
+            ("1+", "something is missing behind `+`"),
+            ("1*/2", "something is missing before `/`"),
+            ("()", "something is missing before `)`"),
+            ("sin", "something is missing behind `sin`"),
+            ("(1", "a `(` is not closed"),
+            ("1)", "a `)` closes nothing"),
+            ("1,5", "a `,` stands between the two values of min, max or atan2 only; a number has a `.`"),
+            ("min(1)", "`min` is of two values: min(a, b)"),
+            ("1 min 2", "there is no operator between `1` and `min`"),
+            ("min 1", "`min` is of two values: min(a, b)"),
+            ("max", "`max` is of two values: max(a, b)"),
+            ("2 + .", "`.` is no number"),
+            ("1 & 2", "`&` has no meaning"),
+        ] {
+            assert_eq!(check(expression), Err(ExpressionError::Syntax(why.into())), "{expression}");
         }
     }
 
@@ -231,8 +306,9 @@ mod tests {
                 0..24,
             ),
         ) {
-            if let Ok(value) = evaluate(&parts.concat()) {
-                prop_assert!(value.is_finite());
+            match evaluate(&parts.concat()) {
+                Ok(value) => prop_assert!(value.is_finite()),
+                Err(error) => prop_assert!(!error.to_string().contains("cannot be read"), "{}: {error}", parts.concat()),
             }
         }
     }

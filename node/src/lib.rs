@@ -43,6 +43,7 @@ mod event;
 mod gateway;
 pub mod group;
 mod jobs;
+pub mod lock;
 mod mailbox;
 mod name;
 mod node;

@@ -28,8 +28,8 @@ pub enum NameError {
     /// It has white space.
     #[error("a name has no white space")]
     WhiteSpace,
-    /// It has characters that act unseen.
-    #[error("a name has no control characters")]
+    /// It has characters that act unseen, or that are not seen.
+    #[error("a name has no control characters, nor any that cannot be seen")]
     Control,
     /// It begins like a command.
     #[error("a name does not start with `@`")]
@@ -45,14 +45,14 @@ impl Name {
         &self.0
     }
 
-    /// What names are compared by: lower case, by Unicode's rules.
+    /// What names are compared by: lower case, by Unicode's rules, and without what only says how letters are joined.
     pub fn key(&self) -> String {
         Self::key_of(&self.0)
     }
 
     /// The key that a name typed by somebody is looked up by.
     pub fn key_of(text: &str) -> String {
-        text.to_lowercase()
+        text.to_lowercase().chars().filter(|c| !text::joins(*c)).collect()
     }
 
     /// What somebody is called whose name is not known.
@@ -77,9 +77,9 @@ impl FromStr for Name {
             Err(NameError::Empty)
         } else if chars > Self::MAX_CHARS {
             Err(NameError::TooLong(chars))
-        } else if given.chars().any(char::is_whitespace) {
+        } else if given.chars().any(text::is_blank) {
             Err(NameError::WhiteSpace)
-        } else if given.chars().any(text::acts_unseen) {
+        } else if given.chars().any(|c| text::acts_unseen(c) || text::is_unseen(c)) || given.chars().all(text::joins) {
             Err(NameError::Control)
         } else if given.starts_with('@') {
             Err(NameError::At)
@@ -123,10 +123,17 @@ mod tests {
             ("a\x07", NameError::Control),
             ("a\u{202e}", NameError::Control),
             ("@bob", NameError::At),
+            ("\u{2800}", NameError::WhiteSpace),
+            ("Al\u{ad}", NameError::Control),
+            ("Al\u{34f}", NameError::Control),
+            ("\u{3164}", NameError::Control),
+            ("Al\u{fe00}", NameError::Control),
+            ("Al\u{e0041}", NameError::Control),
+            ("\u{200d}\u{fe0f}", NameError::Control),
         ] {
             assert_eq!(given.parse::<Name>(), Err(error), "{given:?}");
         }
-        for good in ["x", "bob@home", &*"é".repeat(32)] {
+        for good in ["x", "bob@home", &*"é".repeat(32), "❤\u{fe0f}", "👩\u{200d}🚀", "می\u{200c}خواهم"] {
             assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
         }
     }
@@ -135,6 +142,9 @@ mod tests {
     fn names_are_compared_without_regard_to_case() {
         let (a, b): (Name, Name) = ("Ärger".parse().unwrap(), "äRGER".parse().unwrap());
         assert!(a != b && a.key() == b.key());
+        for same in ["Al\u{fe0f}", "A\u{200d}l", "\u{200c}AL"] {
+            assert_eq!(same.parse::<Name>().unwrap().key(), Name::key_of("al"), "{same:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,10 @@
 //! good: an elector's rejection; a change of the members, which the leader notes; a day without an outcome, which it notes too; the
 //! last missing consent.
 //!
+//! For good in one history, that is. Where a history gives way to another (a wrong takeover, or two groups that were founded apart meet), what
+//! was confirmed in it waits for another place, the proposal and the votes as any line, and is decided anew by those that are members
+//! then.
+//!
 //! Notes may stand in the log twice, or be missing where a leader died: a repeated one does nothing, and a missing one is put
 //! there by the next leader. A vote that stands before the note of the electors counts once they are known.
 //!

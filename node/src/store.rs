@@ -29,7 +29,6 @@ mod commit;
 mod damage;
 mod error;
 mod extent;
-mod lock;
 mod mark;
 mod open;
 mod queue;

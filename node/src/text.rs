@@ -40,6 +40,30 @@ pub fn acts_unseen(c: char) -> bool {
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// Whether a character is not seen where a name stands, and no script needs it there: two names must not look like one.
+///
+/// Those of Unicode 17's `Default_Ignorable_Code_Point` (`DerivedCoreProperties.txt`) that are not [joiners](joins).
+pub(crate) fn is_unseen(c: char) -> bool {
+    let is_ignorable = matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+    );
+    is_ignorable && !joins(c)
+}
+
+/// Whether a character says how those beside it are drawn, which some scripts and emoji need: a joiner, or which of two shapes.
+pub(crate) fn joins(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
+}
+
+/// Whether a character is seen as nothing but room: white space, and the braille pattern without a dot.
+pub(crate) fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{2800}'
+}
+
 /// The text with every character that [`acts_unseen`] written out, as `\n`, `\u{1b}` and the like.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(acts_unseen) {

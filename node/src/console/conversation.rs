@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use node::{Event, PeerId};
 
 use super::format::{self, Shown};
+use super::proposals::Read;
 use super::quorum::Quorum;
 use super::ticks::Ticks;
 
@@ -17,13 +18,14 @@ pub(super) struct Conversation {
     me: PeerId,
     ticks: Ticks,
     quorum: Quorum,
+    proposals: Read,
     /// Lines said before this member joined are being shown; when they are over.
     earlier: Option<Instant>,
 }
 
 impl Conversation {
     pub(super) fn new(me: PeerId) -> Self {
-        Self { me, ticks: Ticks::default(), quorum: Quorum::default(), earlier: None }
+        Self { me, ticks: Ticks::default(), quorum: Quorum::default(), proposals: Read::default(), earlier: None }
     }
 
     /// What there is to show when this happens.
@@ -38,7 +40,10 @@ impl Conversation {
                 shown.extend(format::event(event, self.me));
             }
             _ => {
-                let line = format::event(event, self.me);
+                let line = match event {
+                    Event::Proposal(proposal) => Some(Shown::Said(self.proposals.event(proposal))),
+                    _ => format::event(event, self.me),
+                };
                 if line.is_some() {
                     shown.extend(self.end_earlier());
                 }

@@ -7,7 +7,6 @@ use node::text::escape;
 use node::{Event, Leader, Member, Members, PeerId, Row, Status, Timestamp};
 
 use super::command::COMMANDS;
-use super::proposals;
 use super::quorum::list;
 use super::ticks::count;
 
@@ -39,7 +38,6 @@ pub(super) fn event(event: &Event, me: PeerId) -> Option<Shown> {
             let lost = format!("{events} lines are lost: they came faster than they could be shown");
             return Some(Shown::Complaint(lost));
         }
-        Event::Proposal(proposal) => proposals::event(proposal),
         Event::Disk { trouble: None } => "**the disk works again: lines are kept**".into(),
         Event::Disk { trouble: Some(trouble) } => {
             let unkept = format!("the disk takes nothing, lines are not kept: {}", escape(trouble));
@@ -49,8 +47,8 @@ pub(super) fn event(event: &Event, me: PeerId) -> Option<Shown> {
             let alarm = format!("the history is not as it must be, somebody should look: {}", escape(detail));
             return Some(Shown::Complaint(alarm));
         }
-        // When these are told depends on time: see the conversation.
-        Event::Confirmed { .. } | Event::Unconfirmed { .. } | Event::Quorum { .. } => return None,
+        // How these are told depends on what was before: see the conversation.
+        Event::Proposal(_) | Event::Confirmed { .. } | Event::Unconfirmed { .. } | Event::Quorum { .. } => return None,
         Event::Leader(None) | Event::Entry(_) | Event::Cast { .. } | Event::Bye(_) => return None,
     };
     Some(Shown::Said(line))

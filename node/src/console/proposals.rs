@@ -1,26 +1,62 @@
 //! What a person reads of proposals.
 
+use std::collections::VecDeque;
+
 use node::text::escape;
-use node::{Name, Proposal, ProposalState};
+use node::{MessageId, Name, Proposal, ProposalState};
 
 use super::quorum::list;
 
-/// The line for a proposal that does not stand as it did.
-pub(super) fn event(proposal: &Proposal) -> String {
-    let Proposal { number, from, state, consents, waiting, .. } = proposal;
-    let text = escape(&proposal.text);
-    match state {
-        ProposalState::Open if consents.len() == 1 => {
-            format!("**{from} proposes #{number}: {text}** (type @consent {number} or @reject {number})")
-        }
-        ProposalState::Open => {
-            let all = consents.len() + waiting.len();
-            format!("**proposal #{number}: {} of {all} consent, {} to go**", consents.len(), list(waiting))
-        }
-        ProposalState::Accepted => format!("**proposal #{number} is accepted: {text}**"),
-        ProposalState::Rejected => format!("**proposal #{number} is rejected: {}**", reason(proposal)),
-        ProposalState::Failed => format!("**proposal #{number} has failed: {}**", reason(proposal)),
+/// How many proposals it is remembered of that a person read them: four times as many as may be open.
+const MOST_READ: usize = 64;
+
+/// The open proposals that a person has read.
+#[derive(Debug, Default)]
+pub(super) struct Read(VecDeque<MessageId>);
+
+impl Read {
+    /// The lines for a proposal that does not stand as it did.
+    pub(super) fn event(&mut self, proposal: &Proposal) -> String {
+        let Proposal { id, number, from, state, consents, waiting, was, .. } = proposal;
+        let text = escape(&proposal.text);
+        // It is put to other members then, and not as what this person read.
+        let taken_back = was.map(|was| {
+            self.0.retain(|read| read != id);
+            format!(
+                "**no longer {}: {text} (another history took the place of the one it was decided in)**\n",
+                was.as_str()
+            )
+        });
+        let line = match state {
+            ProposalState::Open => {
+                let how = if consents.len() == 1 { String::new() } else { format!("{}; ", so_far(consents, waiting)) };
+                if self.is_new(*id) {
+                    format!("**{from} proposes #{number}: {text}** ({how}type @consent {number} or @reject {number})")
+                } else {
+                    format!("**proposal #{number}: {}**", so_far(consents, waiting))
+                }
+            }
+            ProposalState::Accepted => format!("**proposal #{number} is accepted: {text}**"),
+            ProposalState::Rejected => format!("**proposal #{number} is rejected: {}**", reason(proposal)),
+            ProposalState::Failed => format!("**proposal #{number} has failed: {}**", reason(proposal)),
+        };
+        taken_back.unwrap_or_default() + &line
     }
+
+    fn is_new(&mut self, id: MessageId) -> bool {
+        let is_new = !self.0.contains(&id);
+        if is_new {
+            self.0.push_back(id);
+            if self.0.len() > MOST_READ {
+                self.0.pop_front();
+            }
+        }
+        is_new
+    }
+}
+
+fn so_far(consents: &[Name], waiting: &[Name]) -> String {
+    format!("{} of {} consent, {} to go", consents.len(), consents.len() + waiting.len(), list(waiting))
 }
 
 /// The answer to `@proposals`.
@@ -65,11 +101,13 @@ mod tests {
             consents: names(consents),
             waiting: names(waiting),
             reason: reason.map(ToOwned::to_owned),
+            was: None,
         }
     }
 
     #[test]
     fn each_state_is_told_in_one_line() {
+        let mut read = Read::default();
         let changed = Some("the number of members has changed: Dave left");
         for (proposal, line) in [
             (
@@ -90,8 +128,31 @@ mod tests {
                 "**proposal #2 has failed: the number of members has changed: Dave left**",
             ),
         ] {
-            assert_eq!(event(&proposal), line);
+            assert_eq!(read.event(&proposal), line);
         }
+    }
+
+    #[test]
+    fn what_others_consented_to_already_is_told_with_its_text_the_first_time() {
+        let mut read = Read::default();
+        let open = proposal(ProposalState::Open, &["Ann", "Bob"], &["Carol"], None);
+        let first = "**Ann proposes #2: tea\\u{1b}?** (2 of 3 consent, Carol to go; type @consent 2 or @reject 2)";
+        assert_eq!(read.event(&open), first);
+        assert_eq!(read.event(&open), "**proposal #2: 2 of 3 consent, Carol to go**");
+    }
+
+    #[test]
+    fn a_decision_that_is_taken_back_is_said_to_be_and_is_read_anew() {
+        let mut read = Read::default();
+        read.event(&proposal(ProposalState::Open, &["Ann"], &["Bob"], None));
+        read.event(&proposal(ProposalState::Accepted, &["Ann", "Bob"], &[], None));
+        let mut again = proposal(ProposalState::Open, &["Ann", "Bob"], &["Carol"], None);
+        again.was = Some(ProposalState::Accepted);
+        assert_eq!(
+            read.event(&again),
+            "**no longer accepted: tea\\u{1b}? (another history took the place of the one it was decided in)**\n\
+             **Ann proposes #2: tea\\u{1b}?** (2 of 3 consent, Carol to go; type @consent 2 or @reject 2)"
+        );
     }
 
     #[test]

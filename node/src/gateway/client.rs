@@ -16,6 +16,9 @@ use crate::text::{self, escape};
 /// How long a frame may take from its first byte to its last.
 pub(crate) const HALF_FRAME_LIMIT: Duration = Duration::from_secs(30);
 
+/// What a refused name costs of a client's budget: it is work for the leader, and a line in a log on everybody's disk.
+const REFUSAL_COST: usize = 4 * 1024;
+
 /// What a client wants of the group.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Wish {
@@ -92,6 +95,7 @@ impl Client {
             }
             Err(refusal) => {
                 self.stage = Stage::Stranger;
+                self.budget.spend(REFUSAL_COST, now);
                 refused(&refusal)
             }
         }
@@ -119,7 +123,7 @@ impl Client {
         self.half_since = None;
         self.note_half(now);
         if frame.kind == JOIN {
-            return Some(self.join(&frame.payload));
+            return Some(self.join(&frame.payload, now));
         }
         Some(self.act(frame.kind, frame.payload).map_or_else(Step::Reply, Step::Wish))
     }
@@ -205,7 +209,7 @@ impl Client {
         }
     }
 
-    fn join(&mut self, payload: &[u8]) -> Step {
+    fn join(&mut self, payload: &[u8], now: Instant) -> Step {
         if let Some(name) = self.name() {
             return Step::Reply(error(&format!("you are in the chat already, as {name}")));
         }
@@ -217,6 +221,7 @@ impl Client {
                 Step::Wish(Wish::Join(name))
             }
             Err(why) => {
+                self.budget.spend(REFUSAL_COST, now);
                 let (asked, reply) = (String::from_utf8_lossy(payload).into_owned(), unusable(&why));
                 Step::Unnamed { asked, why, reply }
             }

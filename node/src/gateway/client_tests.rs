@@ -100,6 +100,20 @@ fn one_that_is_refused_a_taken_name_tries_another() {
 }
 
 #[test]
+fn one_that_is_refused_again_and_again_is_read_ever_more_slowly() {
+    let mut client = Client::new(start());
+    for _ in 0..64 {
+        assert!(matches!(step(&mut client, JOIN, b""), Step::Unnamed { .. }));
+    }
+    assert!(client.next_read(start()).unwrap() < start() + Duration::from_millis(50));
+    for _ in 0..64 {
+        step(&mut client, JOIN, b"Bob");
+        client.handle_admission(Err(NameRefusal::InUse.into()), start());
+    }
+    assert!(client.next_read(start()).unwrap() > start() + Duration::from_millis(990));
+}
+
+#[test]
 fn frames_behind_a_join_wait_until_it_is_answered_also_those_of_one_that_has_gone() {
     let now = start();
     let mut client = Client::new(now);

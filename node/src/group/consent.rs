@@ -1,6 +1,6 @@
 //! Proposals and votes: said as lines are, and what the leader notes beside them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use history::{Ballot, MessageId};
@@ -17,6 +17,15 @@ use crate::wire::Body;
 /// How long a proposal or a vote may take to be confirmed before its author is told that there is no quorum.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a vote may wait for a proposal that this member does not know: whoever proposed it may be a step ahead.
+const UNKNOWN_LIMIT: Duration = Duration::from_secs(1);
+
+/// How many such votes wait. One more is told at once that there is no such proposal.
+const MOST_EARLY: usize = 64;
+
+/// How many decided proposals it is remembered of that they were told, in case they are taken back.
+const MOST_TOLD: usize = 128;
+
 /// How many dropped members are remembered while something is open.
 const MOST_DROPPED: usize = 1_024;
 
@@ -26,6 +35,10 @@ pub(super) struct Consent {
     pub(super) fold: Fold,
     /// One's own proposals and votes that are not confirmed.
     said: BTreeMap<MessageId, Said>,
+    /// One's own votes on what is not known yet.
+    early: Vec<EarlyVote>,
+    /// How what was decided was told, the last at the end.
+    told: VecDeque<(MessageId, ProposalState)>,
     /// Since when each has been seen open: a day is measured by one's own clock.
     open_since: BTreeMap<MessageId, Instant>,
     /// As the leader: what is on its way into the log, under which ballot.
@@ -41,6 +54,14 @@ struct Said {
     deadline: Instant,
     /// The proposal that it votes on; none: it is one.
     votes_on: Option<MessageId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct EarlyVote {
+    request: u64,
+    deadline: Instant,
+    proposal: MessageId,
+    consent: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -62,8 +83,22 @@ impl Consent {
         }
     }
 
+    /// How it stands is told. How it was decided before, if it is otherwise: in a history that gave way to another.
+    fn note_told(&mut self, proposal: &Proposal) -> Option<ProposalState> {
+        let Proposal { id, state, .. } = proposal;
+        let told = self.told.iter().position(|(told, _)| told == id).and_then(|at| self.told.remove(at));
+        if *state != ProposalState::Open {
+            self.told.push_back((*id, *state));
+            if self.told.len() > MOST_TOLD {
+                self.told.pop_front();
+            }
+        }
+        told.map(|(_, was)| was).filter(|was| was != state)
+    }
+
     pub(super) fn poll_timeout(&self, leads: bool) -> Option<Instant> {
-        let late = self.said.values().map(|said| said.deadline);
+        let early = self.early.iter().map(|vote| vote.deadline);
+        let late = self.said.values().map(|said| said.deadline).chain(early);
         let expires = self.open_since.values().filter(|_| leads).map(|since| *since + OPEN_FOR);
         late.chain(expires).min()
     }
@@ -90,6 +125,10 @@ impl Group {
     pub fn vote(&mut self, request: u64, proposal: MessageId, consent: bool, now: Now) {
         match self.may_vote(proposal) {
             Ok(None) => {}
+            Err(VoteError::UnknownProposal(_)) if self.consent.early.len() < MOST_EARLY => {
+                let deadline = now.instant + UNKNOWN_LIMIT;
+                return self.consent.early.push(EarlyVote { request, deadline, proposal, consent });
+            }
             Ok(Some(state)) => return self.outputs.push_back(Output::Voted(request, Ok(state))),
             Err(error) => return self.outputs.push_back(Output::Voted(request, Err(error))),
         }
@@ -143,7 +182,24 @@ impl Group {
         }
     }
 
+    /// What was voted on before it was known may be known.
+    fn cast_early_votes(&mut self) {
+        let proposals = self.consent.fold.proposals();
+        let is_known = |vote: &EarlyVote| proposals.view(vote.proposal).is_some();
+        let (known, unknown) = std::mem::take(&mut self.consent.early).into_iter().partition(is_known);
+        self.consent.early = unknown;
+        let known: Vec<EarlyVote> = known;
+        for vote in known {
+            self.vote(vote.request, vote.proposal, vote.consent, self.now);
+        }
+    }
+
     pub(super) fn give_up_late_votes(&mut self, now: Now) {
+        let unknown = |vote: &mut EarlyVote| vote.deadline <= now.instant;
+        for vote in self.consent.early.extract_if(.., unknown) {
+            let error = VoteError::UnknownProposal(vote.proposal);
+            self.outputs.push_back(Output::Voted(vote.request, Err(error)));
+        }
         let late = self.consent.said.iter().filter(|(_, said)| said.deadline <= now.instant);
         for id in late.map(|(id, _)| *id).collect::<Vec<_>>() {
             let Some(Said { request, votes_on, .. }) = self.consent.said.remove(&id) else { continue };
@@ -169,16 +225,23 @@ impl Group {
         if open.is_empty() {
             self.consent.dropped.clear();
         }
-        for id in changed.into_iter().filter(|_| !quietly) {
-            self.tell_proposal(id);
+        for id in changed {
+            if quietly {
+                let view = self.consent.fold.proposals().view(id);
+                view.into_iter().for_each(|proposal| _ = self.consent.note_told(&proposal));
+            } else {
+                self.tell_proposal(id);
+            }
         }
+        self.cast_early_votes();
     }
 
     fn tell_proposal(&mut self, id: MessageId) {
         let proposals = self.consent.fold.proposals();
         // It is put to all when it is known who they are.
         let is_put = proposals.open_ones().iter().find(|open| open.id() == id).is_none_or(|open| open.is_put());
-        if let Some(proposal) = proposals.view(id).filter(|_| is_put) {
+        if let Some(mut proposal) = proposals.view(id).filter(|_| is_put) {
+            proposal.was = self.consent.note_told(&proposal);
             info!(number = proposal.number, state = proposal.state.as_str(), reason = proposal.reason, "proposal");
             self.tell(Event::Proposal(proposal));
         }

@@ -44,11 +44,12 @@ struct ProposalBody<'a> {
     consents: Vec<&'a str>,
     waiting: Vec<&'a str>,
     reason: Option<&'a str>,
+    was: Option<&'static str>,
 }
 
 impl<'a> ProposalBody<'a> {
     fn new(proposal: &'a Proposal) -> Self {
-        let Proposal { id, number, from, text, state, consents, waiting, reason } = proposal;
+        let Proposal { id, number, from, text, state, consents, waiting, reason, was } = proposal;
         Self {
             id: Shown(id),
             number: *number,
@@ -58,6 +59,7 @@ impl<'a> ProposalBody<'a> {
             consents: names(consents),
             waiting: names(waiting),
             reason: reason.as_deref(),
+            was: was.map(ProposalState::as_str),
         }
     }
 }
@@ -114,13 +116,14 @@ mod tests {
             consents: vec!["ann".parse().unwrap()],
             waiting: vec!["bob".parse().unwrap()],
             reason: Some("the number of members has changed: dave left".into()),
+            was: Some(ProposalState::Accepted),
         };
         let mut read: Value = serde_json::from_str(&event(&proposal)).unwrap();
         read.as_object_mut().unwrap().remove("at");
         let expected = json!({
             "event": "proposal", "id": "00000000-0000-0000-0000-0000000000ab:7", "number": 3, "from": "ann",
             "text": "tea?", "state": "failed", "consents": ["ann"], "waiting": ["bob"],
-            "reason": "the number of members has changed: dave left",
+            "reason": "the number of members has changed: dave left", "was": "accepted",
         });
         assert_eq!(read, expected);
     }

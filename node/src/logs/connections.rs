@@ -12,7 +12,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::{LOGS, file};
+use super::LOGS;
 
 /// Writes what becomes of connections, if there is a log.
 pub(crate) fn layer<S: Subscriber + for<'a> LookupSpan<'a>>() -> impl Layer<S> {
@@ -26,7 +26,7 @@ impl<S: Subscriber> Layer<S> for Connections {
         if let Some(logs) = LOGS.get() {
             let mut told = Told::default();
             event.record(&mut told);
-            file::write(&logs.connections, |now| Some(format!("{now} {told}\n")));
+            logs.connections.write(|now| Some(format!("{now} {told}\n")));
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Proposal {
     pub waiting: Vec<Name>,
     /// Why it is not accepted, if it is decided and is not.
     pub reason: Option<String>,
+    /// In an event: how it was decided before, in a history that gave way to another, and no longer is. `None` otherwise.
+    pub was: Option<ProposalState>,
 }
 
 /// How a proposal stands.
@@ -79,6 +81,7 @@ impl Open {
             consents,
             waiting,
             reason: None,
+            was: None,
         }
     }
 
@@ -115,6 +118,7 @@ impl Decided {
             consents: self.consents.clone(),
             waiting: self.waiting.clone(),
             reason,
+            was: None,
         }
     }
 }

@@ -15,9 +15,9 @@ use super::columns::{self, ENTRY, Log, Unread};
 use super::commit::Database;
 use super::error::{Aside, OpenError};
 use super::extent::Extent;
-use super::lock::{DirectoryLock, LockError};
 use super::mark::{Mark, MarkFile};
 use super::schema;
+use crate::lock::{DirectoryLock, LockError};
 
 /// The files of a data directory.
 #[derive(Clone, Debug)]

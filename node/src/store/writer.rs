@@ -8,9 +8,9 @@ use transport::PeerId;
 
 use super::batch::Batch;
 use super::commit::Database;
-use super::lock::DirectoryLock;
 use super::mark::{Mark, MarkFile};
 use super::queue::Queue;
+use crate::lock::DirectoryLock;
 
 /// How soon a write that failed is tried again: a disk with some room again should be noticed while somebody watches.
 const FIRST_RETRY: Duration = Duration::from_millis(100);

@@ -173,6 +173,7 @@ mod tests {
             consents: names(consents),
             waiting: names(waiting),
             reason: None,
+            was: None,
         }
     }
 

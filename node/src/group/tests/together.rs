@@ -1,7 +1,7 @@
 //! What is asked of the leader and decided by all, one statement a test.
 
 use super::*;
-use crate::api::{AskError, CalcError};
+use crate::api::{AskError, CalcError, VoteError};
 use crate::proposals::{OPEN_FOR, Proposal};
 
 impl Net {
@@ -109,6 +109,66 @@ fn who_joins_in_the_moment_of_a_succession_fails_what_waits_for_its_last_vote() 
     let told = net.told(ids[1], |event| matches!(event, Event::Proposal(_)));
     assert!(proposal.state != ProposalState::Open && told >= 3);
     assert_eq!(net.proposal(dave), proposal, "whichever was first, it is the same for all");
+}
+
+#[test]
+fn where_groups_meet_what_the_one_that_gives_way_decided_is_taken_back_and_said_to_be() {
+    let mut net = Net::new();
+    let ours = net.founder_and(&["bob"]);
+    let theirs = net.start("carol", 0, &[]);
+    let dave = net.start("dave", 0, &[theirs]);
+    net.run(3_000);
+    let groups = [[ours[0], ours[1]], [theirs, dave]];
+    let accepted = groups.map(|[founder, other]| {
+        let id = net.propose(founder);
+        net.vote(other, id, true);
+        assert_eq!(net.proposal(other).state, ProposalState::Accepted);
+        id
+    });
+    net.minds.get_mut(&theirs).unwrap().dials.insert(ours[0]);
+    net.run(20_000);
+    let now = net.minds[&dave].group.proposals();
+    assert_eq!(now.len(), 2);
+    let taken_back: Vec<_> = accepted.into_iter().zip(groups).collect();
+    let mut given_way = 0;
+    for (id, group) in taken_back {
+        let stands = now.iter().any(|proposal| proposal.id == id && proposal.state == ProposalState::Accepted);
+        given_way += usize::from(!stands);
+        for mind in groups.iter().flatten() {
+            assert_eq!(net.minds[mind].group.proposals(), now, "all have the same");
+            let is_it = |event: &Event| matches!(event, Event::Proposal(proposal) if proposal.id == id && proposal.was == Some(ProposalState::Accepted));
+            assert_eq!(net.told(*mind, is_it), usize::from(!stands && group.contains(mind)), "{mind}");
+        }
+    }
+    assert_eq!(given_way, 1, "one of the two histories stands");
+}
+
+#[test]
+fn a_vote_waits_a_moment_for_a_proposal_that_is_not_known_yet() {
+    let mut net = Net::new();
+    let ids = net.founder_and(&["bob"]);
+    let voted = |net: &Net, request: u64| {
+        net.minds[&ids[1]].outputs.iter().find_map(|output| match output {
+            Output::Voted(of, outcome) if *of == request => Some(outcome.clone()),
+            _ => None,
+        })
+    };
+    net.say(ids[0], "something");
+    net.run(200);
+    let said = net.minds[&ids[1]].events.iter().find_map(|event| match event {
+        Event::Message(message) => Some(message.id),
+        _ => None,
+    });
+    let id = said.map(|said| MessageId { number: said.number + 1, ..said }).expect("it was heard");
+    // What bob is asked to vote on has not come to him.
+    net.command(ids[0], |group, now| group.propose(1, "tea?".into(), now));
+    net.command(ids[1], |group, now| group.vote(7, id, true, now));
+    let nothing = MessageId { session: id.session, number: 999 };
+    net.command(ids[1], |group, now| group.vote(8, nothing, true, now));
+    net.run(500);
+    assert_eq!((voted(&net, 7), voted(&net, 8)), (Some(Ok(ProposalState::Accepted)), None));
+    net.run(1_000);
+    assert_eq!(voted(&net, 8), Some(Err(VoteError::UnknownProposal(nothing))));
 }
 
 #[test]

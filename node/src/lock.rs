@@ -5,24 +5,32 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::process;
 
+use thiserror::Error;
+
 /// Held as long as it lives. The file stays: taking it away would let two processes lock two files of one name.
 #[derive(Debug)]
-pub(super) struct DirectoryLock {
+pub struct DirectoryLock {
     file: File,
 }
 
 /// Why the directory is not this process's.
-#[derive(Debug)]
-pub(super) enum LockError {
+#[derive(Debug, Error)]
+pub enum LockError {
     /// Another holds it; which, if its number could be read.
+    #[error("another process{} uses it", .0.map(|id| format!(" ({id})")).unwrap_or_default())]
     Held(Option<u32>),
     /// The file cannot be made or locked.
+    #[error("{0}")]
     Io(io::Error),
 }
 
 impl DirectoryLock {
-    /// Takes the lock without waiting, and leaves this process's number in the file for whoever is refused.
-    pub(super) fn take(path: &Path) -> Result<Self, LockError> {
+    /// Takes the lock without waiting, and leaves this process's number in the file for whoever is refused. The file is made if need be.
+    ///
+    /// # Errors
+    ///
+    /// Another holds it, or the file cannot be made or locked.
+    pub fn take(path: &Path) -> Result<Self, LockError> {
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = opened.map_err(LockError::Io)?;
         match file.try_lock() {
