@@ -55,11 +55,10 @@ impl Group {
         self.follow_own_guests();
         let come = self.meet_guests();
         for event in gone.into_iter().chain(come) {
-            if let Event::Left { id, .. } = &event {
-                let given_up = self.privates.handle_guest_gone(*id);
-                self.outputs.extend(given_up.into_iter().map(|id| Output::Delivered(id, false)));
-            }
+            let gone = if let Event::Left { id, .. } = &event { Some(*id) } else { None };
             self.tell(event);
+            let given_up = gone.map(|guest| self.privates.handle_guest_gone(guest)).unwrap_or_default();
+            self.outputs.extend(given_up.into_iter().map(|id| Output::Delivered(id, false)));
         }
         if self.differs_from_roster() {
             self.compare_guests_later();

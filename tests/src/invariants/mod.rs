@@ -219,6 +219,7 @@ impl Invariants {
                         self.once.note_confirmed(run, *id, *index)?;
                     }
                     Event::Unconfirmed { id, was } => self.once.note_unconfirmed(run, *id, *was)?,
+                    Event::Left { id, .. } => self.privates.note_lost(run, *id, now),
                     Event::Alarm(what) => return Err(format!("an alarm: {what}")),
                     _ => {}
                 }

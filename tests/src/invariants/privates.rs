@@ -1,6 +1,6 @@
 //! A private message is shown once or not at all by each run of its recipient's peer: one that ended may have ended before it was
 //! heard that it had. Its sender is told within five seconds, once, and the truth if it was delivered. That
-//! it was not is told only for a reason: time is up, its recipient's peer was lost, or the user of one's own gateway did not take it.
+//! it was not is told only for a reason: time is up, its recipient or its peer was lost, or the user of one's own gateway did not take it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -17,12 +17,12 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// Private messages, and what became of them.
 #[derive(Debug, Default)]
 pub struct Privates {
-    /// Whose outcome is awaited, and the peer of its recipient.
-    awaited: Awaited<MessageId, PeerId>,
+    /// Whose outcome is awaited: the recipient, and its peer.
+    awaited: Awaited<MessageId, (PeerId, PeerId)>,
     /// By which processes.
     shown: BTreeSet<(MessageId, u32)>,
     outcomes: BTreeMap<MessageId, bool>,
-    /// When each process last lost each peer.
+    /// When each process last lost each peer, or was told that a user of a gateway had left.
     lost: BTreeMap<(u32, PeerId), Instant>,
     /// What the sender's own gateway could not hand over.
     untaken: BTreeSet<MessageId>,
@@ -31,12 +31,12 @@ pub struct Privates {
 }
 
 impl Privates {
-    /// A process sent one to somebody at that peer.
-    pub fn note_sent(&mut self, id: MessageId, by: u32, host: PeerId, now: Instant) {
-        self.awaited.begin(id, by, host, now);
+    /// A process sent one to somebody, who is at that peer.
+    pub fn note_sent(&mut self, id: MessageId, by: u32, (to, host): (PeerId, PeerId), now: Instant) {
+        self.awaited.begin(id, by, (to, host), now);
     }
 
-    /// A process cannot reach a peer any longer.
+    /// A process cannot reach a peer any longer, or is told that a member has left.
     pub fn note_lost(&mut self, run: u32, peer: PeerId, now: Instant) {
         self.lost.insert((run, peer), now);
     }
@@ -73,9 +73,9 @@ impl Privates {
             return Err(format!("private message {id} is delivered, and was not shown"));
         }
         self.undelivered += u64::from(!delivered);
-        if let Some(Wait { by, since, what: host }) = awaited.filter(|_| !delivered) {
+        if let Some(Wait { by, since, what: (to, host) }) = awaited.filter(|_| !delivered) {
             let is_late = now.saturating_duration_since(since) >= LIMIT;
-            let is_lost = self.lost.get(&(by, host)).is_some_and(|at| *at >= since);
+            let is_lost = [to, host].iter().any(|whom| self.lost.get(&(by, *whom)).is_some_and(|at| *at >= since));
             if !is_late && !is_lost && !self.untaken.contains(&id) {
                 return Err(format!("private message {id} is said not to be delivered, and nothing was in the way"));
             }
@@ -130,7 +130,7 @@ mod tests {
             let (mut privates, now) = (Privates::default(), start());
             privates.note_lost(1, peer(2), now);
             let now = now + LIMIT;
-            privates.note_sent(line(0), 1, peer(2), now);
+            privates.note_sent(line(0), 1, (peer(3), peer(2)), now);
             (privates, now)
         };
         let (mut privates, now) = story();
@@ -141,6 +141,9 @@ mod tests {
         privates.note_lost(1, peer(2), now + LIMIT / 4);
         privates.note_outcome(line(0), false, now + LIMIT / 2).unwrap();
         let (mut privates, now) = story();
+        privates.note_lost(1, peer(3), now);
+        privates.note_outcome(line(0), false, now).unwrap();
+        let (mut privates, now) = story();
         privates.note_untaken(line(0));
         privates.note_outcome(line(0), false, now).unwrap();
         assert_eq!(privates.undelivered, 1);
@@ -149,7 +152,7 @@ mod tests {
     #[test]
     fn an_outcome_that_is_not_told_in_time_is_seen() {
         let (mut privates, now) = (Privates::default(), start());
-        privates.note_sent(line(0), 1, peer(2), now);
+        privates.note_sent(line(0), 1, (peer(3), peer(2)), now);
         privates.check(now + ANSWERED).unwrap();
         assert!(privates.check(now + ANSWERED * 2).is_err());
         privates.ended(1);

@@ -84,7 +84,7 @@ impl World {
         let said = Said { author, name, text: text.clone(), to: Some(member.id), by_guest, to_guest };
         let id = self.command(place, |group, now| command(group, text, now))??;
         self.invariants.authors.note_said(id, said);
-        self.invariants.privates.note_sent(id, run, host, self.clock.now);
+        self.invariants.privates.note_sent(id, run, (member.id, host), self.clock.now);
         if is_gone {
             self.invariants.privates.note_untaken(id);
         }
