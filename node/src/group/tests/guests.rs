@@ -411,3 +411,24 @@ fn guests_leave_as_their_host_does_and_after_it() {
         }
     }
 }
+
+#[test]
+fn many_guests_of_two_groups_with_names_that_clash_are_all_given_others() {
+    let mut net = Net::new();
+    let one = net.start("alice", 0, &[]);
+    let other = net.start("xena", 0, &[]);
+    net.run(3000);
+    let name = |n: u128| format!("{}{n:04}", "x".repeat(28));
+    for n in 0..300 {
+        net.admit(one, guest(n), &name(n));
+        net.admit(other, guest(1000 + n), &name(n));
+    }
+    net.run(1000);
+    net.forget_tidings();
+    let bridge = net.start("bridge", 0, &[one, other]);
+    net.run(10_000);
+    let names: BTreeSet<_> = net.names(bridge).into_iter().collect();
+    assert_eq!(names.len(), 603);
+    let renamed = |id: &PeerId| net.told(*id, |event| matches!(event, Event::Renamed { .. }));
+    assert_eq!([one, other].map(|id| renamed(&id)), [300, 300]);
+}
