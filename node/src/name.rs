@@ -1,5 +1,6 @@
 //! Names: 1 to 32 characters, unique in the group without regard to case.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -68,6 +69,44 @@ impl Name {
     }
 }
 
+/// The names that are taken, and others for those that want one of them.
+///
+/// Long names that differ in their ends only want the same numbered ones, as they are cut. So it is remembered up to which number all are
+/// taken: a thousand are given theirs by looking at each once.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    taken: BTreeSet<String>,
+    /// Which number to try next, for all names that are the same with the first number of as many digits.
+    next: BTreeMap<String, u64>,
+}
+
+impl Names {
+    pub(crate) fn new<'a>(taken: impl Iterator<Item = &'a Name>) -> Self {
+        Self { taken: taken.map(Name::key).collect(), next: BTreeMap::new() }
+    }
+
+    /// The name itself if nobody has it, otherwise the first `Name-2`, `Name-3`, ... that nobody has. It is taken from here on.
+    pub(crate) fn give(&mut self, name: &Name) -> Name {
+        if self.taken.insert(name.key()) {
+            return name.clone();
+        }
+        let mut first = 2;
+        loop {
+            let beyond = if first < 10 { 10 } else { first * 10 };
+            let next = self.next.entry(name.numbered(first).key()).or_insert(first);
+            while *next < beyond {
+                let numbered = name.numbered(*next);
+                *next += 1;
+                if self.taken.insert(numbered.key()) {
+                    return numbered;
+                }
+            }
+            // There are far fewer names than numbers.
+            first = beyond;
+        }
+    }
+}
+
 impl FromStr for Name {
     type Err = NameError;
 
@@ -113,6 +152,10 @@ impl fmt::Display for Name {
 mod tests {
     use super::*;
 
+    fn name(given: &str) -> Name {
+        given.parse().unwrap()
+    }
+
     #[test]
     fn what_is_not_a_name_is_told_why() {
         for (given, error) in [
@@ -153,5 +196,22 @@ mod tests {
         assert_eq!(name.numbered(12).as_str(), format!("{}-12", "é".repeat(29)));
         assert!(name.numbered(u64::MAX).as_str().parse::<Name>().is_ok());
         assert!(Name::of_stranger(PeerId::random()).as_str().parse::<Name>().is_ok());
+    }
+
+    #[test]
+    fn names_that_are_cut_to_the_same_are_given_a_number_each_without_looking_at_all_of_them_again() {
+        let long = |n: u32| name(&format!("{}{n:04}", "x".repeat(28)));
+        let all: Vec<_> = (0..2_000).map(long).collect();
+        let mut names = Names::new(all.iter());
+        let given: BTreeSet<_> = all.iter().map(|name| names.give(name).key()).collect();
+        assert_eq!(given.len(), all.len());
+        // Twenty beginnings for a number of one digit, two for one of two digits, and one for all longer.
+        let last = 1000 + 2_000 - (20 * 8 + 2 * 90 + 900) - 1;
+        assert!(
+            given.contains(long(0).numbered(last).as_str()) && !given.contains(long(0).numbered(last + 1).as_str())
+        );
+        assert_eq!(names.next.len(), 20 + 2 + 1 + 1);
+        assert_eq!(names.give(&name("y")), name("y"));
+        assert_eq!((names.give(&name("Y")), names.give(&name("y"))), (name("Y-2"), name("y-3")));
     }
 }

@@ -133,14 +133,28 @@ impl Node {
         let clients = gateway.is_some().then_some(clients);
         let ends = Ends { mesh, links, outbox, commands, lines, clients, casts: casts.clone(), disk, started };
         runtime::spawn(Driver::new(ends, mind, &config).run());
-        let admitted_with = start.await.unwrap_or(Err(StartError::Interrupted))?;
+        // Clients are answered from the first moment on, if only to be told that nobody can join yet.
+        let address = gateway.as_ref().map(PlainListener::local);
+        let (serving, served) = oneshot::channel::<()>();
+        if let Some(listener) = gateway {
+            runtime::spawn(async move {
+                gateway::serve(listener, client_sender).await;
+                drop(serving);
+            });
+        } else {
+            drop(serving);
+        }
+        let admitted_with = match start.await.unwrap_or(Err(StartError::Interrupted)) {
+            Ok(members) => members,
+            Err(error) => {
+                // The gateway's port is free again by then.
+                let _ = served.await;
+                return Err(error);
+            }
+        };
         // Where two groups met on the way, it may be another than the one asked for.
         let admitted_as = admitted_with.iter().find(|member| member.id == me.id).map(|member| member.name.clone());
         let name = admitted_as.unwrap_or(name);
-        let address = gateway.as_ref().map(PlainListener::local);
-        if let Some(listener) = gateway {
-            runtime::spawn(gateway::serve(listener, client_sender));
-        }
         let about = About { id: me.id, name, address: me.address, gateway: address, group, admitted_with };
         Ok((Self { about: Arc::new(about), commands: command_sender, saying, casts }, events))
     }

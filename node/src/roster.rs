@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use transport::{Address, PeerId};
 
-use crate::name::Name;
+use crate::name::{Name, Names};
 use crate::timestamp::Timestamp;
 
 /// How many guests a group has at most: whole rosters travel in one message, which may have 1 MiB.
@@ -232,8 +232,9 @@ impl Roster {
         self.guests.iter().map(|(id, guest)| (*id, guest))
     }
 
-    pub(crate) fn is_full_of_guests(&self) -> bool {
-        self.guests.len() >= MOST_GUESTS
+    /// How many more guests there may be.
+    pub(crate) fn room_for_guests(&self) -> usize {
+        MOST_GUESTS.saturating_sub(self.guests.len())
     }
 
     /// Members and guests together, in the order of joining.
@@ -254,9 +255,21 @@ impl Roster {
 
     /// The name itself if nobody else has it, otherwise the first `Name-2`, `Name-3`, ... that nobody has.
     pub(crate) fn free_name(&self, name: &Name, of: PeerId) -> Name {
-        let is_free = |name: &Name| self.holder(name.as_str()).is_none_or(|holder| holder.id() == of);
-        let numbered = (2..).map(|number| name.numbered(number));
-        std::iter::once(name.clone()).chain(numbered).find(is_free).unwrap_or_else(|| name.clone())
+        if self.holder(name.as_str()).is_none_or(|holder| holder.id() == of) {
+            return name.clone();
+        }
+        self.names_of(|id| id != of).give(name)
+    }
+
+    /// The names that everybody has, to give others to many at once.
+    pub(crate) fn names(&self) -> Names {
+        self.names_of(|_| true)
+    }
+
+    fn names_of(&self, which: impl Fn(PeerId) -> bool) -> Names {
+        let members = self.members().map(|(id, entry)| (id, &entry.name));
+        let all = members.chain(self.guests().map(|(id, guest)| (id, &guest.name)));
+        Names::new(all.filter(|(id, _)| which(*id)).map(|(_, name)| name))
     }
 
     /// The ranks that the election goes by.

@@ -1,7 +1,10 @@
 //! Peers die under their clients.
 
-use mesh_tests::Cluster;
-use mesh_tests::client::{Client, ERROR, MESSAGE};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use mesh_tests::client::{Client, ERROR, JOIN, MESSAGE};
+use mesh_tests::{Cluster, ports};
 
 use crate::{guests_are, mesh};
 
@@ -64,5 +67,31 @@ fn said_once(mesh: &Cluster, text: &str) {
     for peer in mesh.live() {
         peer.hears(text);
         assert_eq!(peer.times_heard(text), 1, "at {}", peer.name());
+    }
+}
+
+#[test]
+fn a_peer_that_is_still_joining_greets_its_clients_and_tells_them_that_they_cannot_join_yet() {
+    let mut mesh = Cluster::empty();
+    let (nobody, gateway) = (ports::free(), ports::free());
+    let launch = mesh.launch("alice").leader(format!("127.0.0.1:{nobody}")).with("--gateway", gateway);
+    mesh.start(launch.with("--join-timeout", 30));
+    let mut early = eventually_connect(gateway);
+    early.hears_something(Duration::from_secs(5));
+    early.send(JOIN, "dora");
+    assert_eq!(early.answer_within(Duration::from_secs(10), JOIN).as_deref(), Some("\u{1}"));
+    let why = early.answer_within(Duration::from_secs(5), ERROR).unwrap();
+    assert!(why.contains("no leader answered within 5 s"), "{why}");
+}
+
+/// A connection to a peer that may not listen yet.
+fn eventually_connect(port: u16) -> Client {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        match Client::try_connect_to(port) {
+            Ok(client) => return client,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }

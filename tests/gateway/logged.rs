@@ -61,7 +61,7 @@ fn the_connections_log_has_each_client_by_the_names_that_it_asked_for() {
 fn a_peer_that_leaves_says_so_of_its_links_in_its_connections_log() {
     let directory = TempDir::new().unwrap();
     let mut mesh = Cluster::of(["Alice", "Bob"]);
-    let launch = mesh.launch("Carol").with("--log-dir", directory.path().display());
+    let launch = mesh.through_first("Carol").with("--log-dir", directory.path().display());
     mesh.start(launch).ready();
     let carol = mesh.peer("Carol");
     mesh.all_linked();

@@ -272,7 +272,7 @@ impl Group {
             Some(Holder::Member(holder, _)) if self.presence.is_gone(holder) => drops.push(Edit::Drop(holder)),
             Some(_) => return Some(Response::Guest(Err(NameRefusal::InUse))),
         }
-        if roster.is_full_of_guests() && drops.is_empty() {
+        if roster.room_for_guests() == 0 && drops.is_empty() {
             return Some(Response::Guest(Err(NameRefusal::TooManyGuests)));
         }
         drops.into_iter().for_each(|edit| self.edit(edit));
@@ -294,20 +294,22 @@ impl Group {
 
     /// Takes in the guests of another roster whose hosts are members here, renamed where names clash. Whether there were any.
     pub(super) fn take_in_guests(&mut self, theirs: &Roster) -> bool {
-        let mut taken = false;
-        for holder in theirs.everybody() {
-            let (Holder::Guest(id, Guest { name, host, .. }), Some(roster)) = (holder, &self.roster) else { continue };
-            let is_here = *host == self.me.id || self.reachable.contains_key(host);
-            let known = roster.guest(id).is_some() || !roster.contains(*host) || !is_here;
-            if known || roster.is_full_of_guests() {
-                continue;
-            }
-            let given = roster.free_name(name, id);
+        let Some(roster) = &self.roster else { return false };
+        let is_here = |host: PeerId| host == self.me.id || self.reachable.contains_key(&host);
+        let room = roster.room_for_guests();
+        let lacking = theirs.everybody().into_iter().filter_map(|holder| match holder {
+            Holder::Guest(id, guest) if roster.guest(id).is_none() => Some((id, guest)),
+            _ => None,
+        });
+        let lacking = lacking.filter(|(_, guest)| roster.contains(guest.host) && is_here(guest.host));
+        let lacking: Vec<_> = lacking.take(room).collect();
+        let mut names = roster.names();
+        for (id, Guest { name, host, .. }) in &lacking {
+            let given = names.give(name);
             info!(guest = %id, name = %given, "taken in");
-            self.admit_to_gateway(id, *host, given, name);
-            taken = true;
+            self.admit_to_gateway(*id, *host, given, name);
         }
-        taken
+        !lacking.is_empty()
     }
 
     fn admit_to_gateway(&mut self, id: PeerId, host: PeerId, given: Name, asked: &Name) {
