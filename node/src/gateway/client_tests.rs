@@ -114,6 +114,21 @@ fn one_that_is_refused_again_and_again_is_read_ever_more_slowly() {
 }
 
 #[test]
+fn who_does_not_join_in_time_is_told_so_and_its_connection_ends() {
+    let now = start();
+    let mut client = Client::new(now);
+    let due = client.poll_timeout().unwrap();
+    assert_eq!(due, now + STRANGER_LIMIT);
+    assert_eq!(client.handle_timeout(due - Duration::from_millis(1)), None);
+    let last = client.handle_timeout(due).unwrap();
+    assert!(complaint(&Step::Reply(last)).contains("within 5 minutes"));
+    assert_eq!(client.end(), Some("it did not join in time"));
+    assert_eq!(client.poll_timeout(), None);
+    let joined = member(start());
+    assert_eq!(joined.poll_timeout(), None, "a member may be silent for ever");
+}
+
+#[test]
 fn frames_behind_a_join_wait_until_it_is_answered_also_those_of_one_that_has_gone() {
     let now = start();
     let mut client = Client::new(now);
