@@ -190,7 +190,7 @@ pub struct Page {
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum MsgError {
     /// There is no such member.
-    #[error("there is no member `{}`", crate::text::escape(.0))]
+    #[error("there is no member `{}`", crate::text::told(.0))]
     UnknownMember(String),
     /// It is empty or too long.
     #[error(transparent)]
@@ -276,7 +276,10 @@ pub enum ServeError {
 /// Why a proposal was not put to all.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ProposeError {
-    /// It is empty or too long.
+    /// There is nothing in it.
+    #[error("a proposal needs a text")]
+    Empty,
+    /// It is too long.
     #[error(transparent)]
     Text(#[from] TextError),
     /// Too many are open.

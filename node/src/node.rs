@@ -356,6 +356,9 @@ impl Node {
     /// The text is empty or too long, too much is open or waits, there was no quorum for 5 s (it is put to all when there is one), or
     /// this member has left.
     pub async fn propose(&self, text: &str) -> Result<MessageId, ProposeError> {
+        if text.is_empty() {
+            return Err(ProposeError::Empty);
+        }
         text::check(text)?;
         let text = text.to_owned();
         self.ask(|reply| Command::Propose { text, reply }).await?

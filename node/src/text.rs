@@ -84,6 +84,17 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// How much of what somebody typed is told back, in characters: more than any name has.
+const MOST_TOLD: usize = 64;
+
+/// What somebody typed, as it is told back: [escaped](escape), and not longer than it is of use.
+pub(crate) fn told(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MOST_TOLD) {
+        None => escape(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", escape(&text[..end]))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +104,12 @@ mod tests {
         assert_eq!(escape("a\x1b[2Jb\n[Bob] Hi\r\t"), "a\\u{1b}[2Jb\\n[Bob] Hi\\r\\t");
         assert_eq!(escape("left\u{202e}right"), "left\\u{202e}right");
         assert!(matches!(escape("plain, ä 漢 👩‍🚀"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_is_told_back_is_no_longer_than_it_is_of_use() {
+        assert_eq!(told("Bob\n"), "Bob\\n");
+        assert_eq!(told(&"é".repeat(60_000)), format!("{}…", "é".repeat(64)));
     }
 
     #[test]

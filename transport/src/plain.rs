@@ -18,6 +18,11 @@ use crate::runtime::{self, TcpListener, TcpStream};
 /// questions, and how many of them may stay unanswered. One whose machine is gone is found after a minute and a half.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(60), Duration::from_secs(10), 3);
 
+/// How long what was sent may stay unacknowledged: a machine that is gone is not asked anything while there is something on its way
+/// to it. Systems without the option try for as long as they like.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(90);
+
 /// Accepts connections on one port.
 #[derive(Debug)]
 pub struct PlainListener {
@@ -51,13 +56,21 @@ impl PlainListener {
     pub async fn accept(&self) -> io::Result<(PlainStream, SocketAddr)> {
         let (stream, from) = self.listener.accept().await?;
         runtime::prepare(&stream);
-        let (time, interval, retries) = KEEPALIVE;
-        let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries);
-        if let Err(error) = SockRef::from(&stream).set_tcp_keepalive(&keepalive) {
+        if let Err(error) = doubt_silence(SockRef::from(&stream)) {
             debug!(%error, "a connection is not asked whether it lives");
         }
         Ok((PlainStream(stream), from))
     }
+}
+
+/// Has the operating system find out that a connection's other end is gone.
+fn doubt_silence(socket: SockRef<'_>) -> io::Result<()> {
+    let (time, interval, retries) = KEEPALIVE;
+    let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    Ok(())
 }
 
 /// A connection. Clones are the same one; it is closed when the last is dropped.
@@ -92,5 +105,23 @@ impl PlainStream {
     /// Ends it both ways: whoever reads or writes here is done.
     pub fn abort(&self) {
         let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_dead_machine_is_found_whether_something_is_said_to_it_or_not() {
+        runtime::block_on(async {
+            let listener = PlainListener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+            let _client = std::net::TcpStream::connect(listener.local()).unwrap();
+            let (stream, _) = listener.accept().await.unwrap();
+            let socket = SockRef::from(&stream.0);
+            assert!(socket.keepalive().unwrap() && socket.tcp_keepalive_time().unwrap() == KEEPALIVE.0);
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
+        });
     }
 }

@@ -126,7 +126,8 @@ pub(super) fn parse(line: &str) -> Result<Typed, CommandError> {
     if line.starts_with("@@") {
         return Ok(Typed::Say(line[1..].into()));
     }
-    let (word, rest) = first_word(line);
+    let (typed, rest) = first_word(line);
+    let word = &*typed.to_lowercase();
     let bare = |typed| if rest.is_empty() { Ok(typed) } else { Err(usage(word)) };
     match word {
         "@msg" => match first_word(rest) {
@@ -151,7 +152,7 @@ pub(super) fn parse(line: &str) -> Result<Typed, CommandError> {
         "@proposals" => bare(Typed::Proposals),
         "@help" => bare(Typed::Help),
         "@exit" => bare(Typed::Exit),
-        _ => Err(CommandError::Unknown { word: word.into(), nearest: nearest(word).word }),
+        _ => Err(CommandError::Unknown { word: typed.into(), nearest: nearest(word).word }),
     }
 }
 
@@ -250,6 +251,8 @@ mod tests {
             ("@takeover", Typed::Takeover(String::new())),
             ("@takeover yes ", Typed::Takeover("yes".into())),
             ("@calc 1 + 1", Typed::Calc("1 + 1".into())),
+            ("@MEMBERS", Typed::Members),
+            ("@Propose tea at five?", Typed::Propose("tea at five?".into())),
             ("@propose tea at five?", Typed::Propose("tea at five?".into())),
             ("@consent 3", Typed::Vote { number: 3, consent: true }),
             ("@reject #3 ", Typed::Vote { number: 3, consent: false }),

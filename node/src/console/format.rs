@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use std::net::SocketAddr;
+
 use node::text::escape;
 use node::{Event, Leader, Member, Members, PeerId, Row, Status, Timestamp};
 
@@ -86,7 +88,7 @@ pub(super) fn leader(leader: Option<&Leader>, now: Timestamp) -> String {
 }
 
 /// The answer to `@status`.
-pub(super) fn status(status: &Status) -> String {
+pub(super) fn status(status: &Status, gateway: Option<SocketAddr>) -> String {
     let leader = match &status.leader {
         Some(leader) if leader.me => "you".to_owned(),
         Some(leader) => leader.name.to_string(),
@@ -102,6 +104,7 @@ pub(super) fn status(status: &Status) -> String {
     rows.push(["waiting".to_owned(), count(status.unconfirmed as u64)]);
     rows.push(["voters".to_owned(), status.voters.to_string()]);
     rows.push(["quorum".to_owned(), quorum(status)]);
+    rows.extend(gateway.map(|address| ["gateway".to_owned(), address.to_string()]));
     let direct = status.links.iter().filter(|link| link.through.is_none()).count();
     rows.push(["links".to_owned(), format!("{direct} of {}", status.links.len())]);
     for link in &status.links {

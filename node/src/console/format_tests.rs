@@ -137,7 +137,7 @@ fn a_status_is_a_table_with_a_row_a_link() {
     let row = |who: &str, linked: [u8; 4]| Row { name: name(who), linked: linked.map(|linked| linked == 1).to_vec() };
     let mesh =
         vec![row("Carol", [0, 1, 1, 1]), row("Dan", [1, 0, 1, 1]), row("Bob", [1, 1, 0, 0]), row("Eve", [1, 1, 0, 0])];
-    let shown = status(&Status {
+    let status = Status {
         links,
         mesh,
         leader: Some(leads("Carol", false)),
@@ -148,7 +148,8 @@ fn a_status_is_a_table_with_a_row_a_link() {
         voters: 3,
         quorum: true,
         missing: Vec::new(),
-    });
+    };
+    let shown = super::status(&status, Some(([127, 0, 0, 1], 9000).into()));
     assert_eq!(
         shown,
         "\
@@ -159,6 +160,7 @@ confirmed  up to #812
 waiting    0 lines
 voters     3
 quorum     yes
+gateway    127.0.0.1:9000
 links      2 of 3
   Carol    0.212 ms
   Dan      not measured yet
@@ -176,18 +178,10 @@ fn a_status_says_whether_lines_are_confirmed() {
     let stands = |confirmed, unconfirmed, quorum, missing: &[&str]| {
         let missing = missing.iter().map(|missing| name(missing)).collect();
         let (links, mesh, leader) = (Vec::new(), Vec::new(), None);
-        status(&Status {
-            links,
-            mesh,
-            leader,
-            epoch: 3,
-            members: 1,
-            confirmed,
-            unconfirmed,
-            voters: 3,
-            quorum,
-            missing,
-        })
+        status(
+            &Status { links, mesh, leader, epoch: 3, members: 1, confirmed, unconfirmed, voters: 3, quorum, missing },
+            None,
+        )
     };
     let shown = stands(0, 1, false, &["Bob", "Carol"]);
     for row in ["confirmed  nothing yet", "waiting    1 line\n", "quorum     no: Bob, Carol cannot be reached"] {

@@ -62,6 +62,7 @@ async fn through_pipes(options: &Options, mut signals: Signals) -> Result<(), Fa
     let Some((node, events)) = session::admit(config, &mut signals, &output).await? else { return Ok(()) };
     let input = input::stdin().map_err(no_thread)?.boxed();
     let mut console = Console::new(node.clone(), output.clone(), complaints.clone(), None);
+    console.greet();
     let outcome = session::run((node, events), input, signals, output, &mut console).await;
     let _ = timeout(LAST_COMPLAINTS, complaints.written()).await;
     outcome
@@ -78,6 +79,7 @@ async fn on_terminal(
     let admitted = admit(options, &terminal, &mut typed, &output, &mut signals).await?;
     let Some((node, events)) = admitted else { return Ok(()) };
     let mut console = Console::new(node.clone(), output.clone(), output.clone(), Some(terminal));
+    console.greet();
     console.prompt();
     session::run((node, events), typed.boxed(), signals, output, &mut console).await
 }
@@ -186,6 +188,13 @@ impl Console {
         Self { node, me, name, output, complaints, terminal, conversation, asked: None }
     }
 
+    /// Says where clients may connect: a port that was any is known to nobody else.
+    fn greet(&self) {
+        if let Some(address) = self.node.gateway() {
+            self.output.line(&format!("**clients may connect to {address}**"));
+        }
+    }
+
     fn print(&self, shown: Vec<Shown>) {
         for shown in shown {
             match shown {
@@ -252,7 +261,7 @@ impl Console {
                 Err(ended) => return self.complain(&ended.to_string()),
             },
             Typed::Status => match self.node.status().await {
-                Ok(status) => _ = self.output.line(&format::status(&status)),
+                Ok(status) => _ = self.output.line(&format::status(&status, self.node.gateway())),
                 Err(ended) => return self.complain(&ended.to_string()),
             },
             Typed::History(lines) => self.look_up(HistoryQuery::Last(lines), history::last, beside),

@@ -16,6 +16,9 @@ use crate::text::{self, escape};
 /// How long a frame may take from its first byte to its last.
 pub(crate) const HALF_FRAME_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long somebody may be connected without being a member: there are only so many places.
+pub(crate) const STRANGER_LIMIT: Duration = Duration::from_secs(5 * 60);
+
 /// What a refused name costs of a client's budget: it is work for the leader, and a line in a log on everybody's disk.
 const REFUSAL_COST: usize = 4 * 1024;
 
@@ -61,6 +64,7 @@ pub(crate) struct Client {
     parser: Parser,
     budget: Budget,
     stage: Stage,
+    connected: Instant,
     /// Since when a frame is unfinished.
     half_since: Option<Instant>,
     /// Why nothing more comes.
@@ -70,7 +74,7 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(now: Instant) -> Self {
         let (parser, budget) = (Parser::default(), Budget::new(now));
-        Self { parser, budget, stage: Stage::Stranger, half_since: None, ended: None }
+        Self { parser, budget, stage: Stage::Stranger, connected: now, half_since: None, ended: None }
     }
 
     /// Bytes have come. [`Client::poll_step`] follows, until there is none.
@@ -139,18 +143,31 @@ impl Client {
         (!self.is_joining() && self.parser.has_frame()).then(|| self.budget.next_read(now))
     }
 
-    /// When an unfinished frame is waited for no longer.
+    /// When an unfinished frame, or a stranger, is waited for no longer.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let since = self.half_since.filter(|_| !self.is_joining())?;
-        Some(since + HALF_FRAME_LIMIT)
+        self.half_due().into_iter().chain(self.stranger_due()).min()
     }
 
-    /// Whether an unfinished frame has taken too long: the last bytes that it is sent.
+    /// Whether that has taken too long: the last bytes that it is sent.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Bytes> {
         self.poll_timeout().filter(|due| *due <= now)?;
-        self.handle_end("a frame was not finished in time");
-        let limit = HALF_FRAME_LIMIT.as_secs();
-        Some(frame::text(ERROR, &format!("a frame was begun and not finished within {limit} s: this connection ends")))
+        if self.half_due().is_some_and(|due| due <= now) {
+            self.handle_end("a frame was not finished in time");
+            let limit = HALF_FRAME_LIMIT.as_secs();
+            Some(error(&format!("a frame was begun and not finished within {limit} s: this connection ends")))
+        } else {
+            self.handle_end("it did not join in time");
+            let limit = STRANGER_LIMIT.as_secs() / 60;
+            Some(error(&format!("you did not join the chat within {limit} minutes: this connection ends")))
+        }
+    }
+
+    fn half_due(&self) -> Option<Instant> {
+        self.half_since.filter(|_| !self.is_joining()).map(|since| since + HALF_FRAME_LIMIT)
+    }
+
+    fn stranger_due(&self) -> Option<Instant> {
+        (self.stage == Stage::Stranger && self.ended.is_none()).then(|| self.connected + STRANGER_LIMIT)
     }
 
     /// Why nothing more is to be expected of it, if so.

@@ -101,16 +101,35 @@ fn one_that_is_refused_a_taken_name_tries_another() {
 
 #[test]
 fn one_that_is_refused_again_and_again_is_read_ever_more_slowly() {
-    let mut client = Client::new(start());
-    for _ in 0..64 {
-        assert!(matches!(step(&mut client, JOIN, b""), Step::Unnamed { .. }));
-    }
-    assert!(client.next_read(start()).unwrap() < start() + Duration::from_millis(50));
-    for _ in 0..64 {
-        step(&mut client, JOIN, b"Bob");
-        client.handle_admission(Err(NameRefusal::InUse.into()), start());
-    }
-    assert!(client.next_read(start()).unwrap() > start() + Duration::from_millis(990));
+    let began = start();
+    let mut client = Client::new(began);
+    let mut now = began;
+    let mut refuse = |name: &[u8], now: &mut Instant| {
+        // It is looked at as soon as it may be.
+        *now = client.next_read(*now).unwrap().max(*now);
+        if let [Step::Wish(_)] = steps(&mut client, &sent(JOIN, name), *now)[..] {
+            client.handle_admission(Err(NameRefusal::InUse.into()), *now);
+        }
+    };
+    (0..63).for_each(|_| refuse(b"", &mut now));
+    assert_eq!(now, began, "as many at once as anybody needs");
+    (0..64).for_each(|_| refuse(b"Bob", &mut now));
+    assert!(now > began + Duration::from_millis(950), "{:?}", now - began);
+}
+
+#[test]
+fn who_does_not_join_in_time_is_told_so_and_its_connection_ends() {
+    let now = start();
+    let mut client = Client::new(now);
+    let due = client.poll_timeout().unwrap();
+    assert_eq!(due, now + STRANGER_LIMIT);
+    assert_eq!(client.handle_timeout(due - Duration::from_millis(1)), None);
+    let last = client.handle_timeout(due).unwrap();
+    assert!(complaint(&Step::Reply(last)).contains("within 5 minutes"));
+    assert_eq!(client.end(), Some("it did not join in time"));
+    assert_eq!(client.poll_timeout(), None);
+    let joined = member(start());
+    assert_eq!(joined.poll_timeout(), None, "a member may be silent for ever");
 }
 
 #[test]

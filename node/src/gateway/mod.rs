@@ -71,6 +71,8 @@ struct Seat {
     client: Client,
     from: SocketAddr,
     queue: Queue,
+    /// When it is looked at though nothing comes: its place in [`Gateway::dues`].
+    due: Option<Instant>,
     /// An errand of its is not done: its next frame waits, so that all it does and all it is told is in order.
     busy: bool,
 }
@@ -90,8 +92,8 @@ fn other(from: SocketAddr, name: &str) -> OtherEnd<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Gateway {
     seats: BTreeMap<PeerId, Seat>,
-    /// When whose frame must be finished, or is looked at.
-    timers: BTreeSet<(Instant, PeerId)>,
+    /// When whose frame must be finished, or is looked at, and who must have joined.
+    dues: BTreeSet<(Instant, PeerId)>,
     /// Who said what to whom alone, that is not acknowledged.
     directs: BTreeMap<MessageId, (PeerId, String)>,
     errands: VecDeque<Errand>,
@@ -105,7 +107,7 @@ impl Gateway {
         let id = match input {
             Input::Arrived(id, from, queue) => {
                 queue.push(words::commands());
-                self.seats.insert(id, Seat { client: Client::new(now), from, queue, busy: false });
+                self.seats.insert(id, Seat { client: Client::new(now), from, queue, due: None, busy: false });
                 id
             }
             Input::Bytes(id, bytes) => {
@@ -203,11 +205,12 @@ impl Gateway {
 
     /// Time has passed. Calling early changes nothing.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some((due, id)) = self.timers.first().copied().filter(|(due, _)| *due <= now) {
-            self.timers.remove(&(due, id));
+        while let Some((due, id)) = self.dues.first().copied().filter(|(due, _)| *due <= now) {
+            self.dues.remove(&(due, id));
             let Some(seat) = self.seats.get_mut(&id) else { continue };
+            seat.due = None;
             if let Some(last) = seat.client.handle_timeout(now) {
-                debug!(client = %id, "an unfinished frame");
+                debug!(client = %id, "it took too long");
                 self.reply(id, last);
             }
             self.advance(id, now);
@@ -216,7 +219,7 @@ impl Gateway {
 
     /// The next moment at which something is due.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.first().map(|(due, _)| *due)
+        self.dues.first().map(|(due, _)| *due)
     }
 
     /// What is to be done next, without taking it.
@@ -279,9 +282,7 @@ impl Gateway {
         if let Some(at) = seat.client.next_read(now) {
             seat.queue.allow_read(at);
         }
-        let due = seat.client.poll_timeout().into_iter().chain(seat.client.next_step(now)).min();
-        self.forget_timer(id);
-        self.timers.extend(due.map(|due| (due, id)));
+        self.set_due(id, now);
     }
 
     fn run(&mut self, id: PeerId, wish: Wish) {
@@ -322,16 +323,19 @@ impl Gateway {
 
     /// A client is gone. What is in its queue is still written, if it reads it.
     fn remove(&mut self, id: PeerId, why: &str) {
-        self.forget_timer(id);
         let Some(seat) = self.seats.remove(&id) else { return };
+        seat.due.map(|due| self.dues.remove(&(due, id)));
         seat.other().closed(why);
         if seat.client.is_known() {
             self.errands.push_back(Errand::Drop(id));
         }
     }
 
-    fn forget_timer(&mut self, id: PeerId) {
-        // There is at most one, and few clients have any.
-        self.timers.retain(|(_, of)| *of != id);
+    fn set_due(&mut self, id: PeerId, now: Instant) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        let due = seat.client.poll_timeout().into_iter().chain(seat.client.next_step(now)).min();
+        let before = std::mem::replace(&mut seat.due, due);
+        before.map(|before| self.dues.remove(&(before, id)));
+        self.dues.extend(due.map(|due| (due, id)));
     }
 }

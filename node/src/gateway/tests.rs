@@ -341,7 +341,7 @@ fn whatever_clients_send_nobody_is_lost_and_nothing_is_kept() {
         desk.input(Input::Ended(id));
     }
     assert_eq!(desk.gateway.seats.len(), 1, "seed {seed}");
-    assert!(desk.gateway.timers.is_empty() && desk.gateway.directs.is_empty() && desk.members.len() == 1);
+    assert!(desk.gateway.dues.is_empty() && desk.gateway.directs.is_empty() && desk.members.len() == 1);
 }
 
 proptest! {

@@ -47,6 +47,8 @@ pub(super) struct Confirmed {
     pub(super) unseen: Option<Say>,
     /// Whether lines can be confirmed, as far as the owner was told.
     pub(super) quorum: bool,
+    /// The voters that were missing when it was told last, if not all of them could be named.
+    pub(super) unnamed: Vec<PeerId>,
     /// How the members and the voters are, or were, called.
     pub(super) names: BTreeMap<PeerId, Name>,
     /// Lines that were shown as earlier ones and have no place yet, as far as the owner was told.
@@ -82,6 +84,7 @@ impl Confirmed {
             shown_from: None,
             unseen: None,
             quorum: true,
+            unnamed: Vec::new(),
             names: BTreeMap::new(),
             waiting: BTreeSet::new(),
             left: false,

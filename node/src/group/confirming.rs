@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Say};
 use tracing::{error, warn};
-use transport::{PeerId, Unreachable};
+use transport::{PeerId, PeerInfo, Unreachable};
 
 use super::confirmed::Recent;
 use super::lookup::{message_of, own_entry};
@@ -194,8 +194,19 @@ impl Group {
             return;
         }
         self.confirmed.quorum = held;
-        let missing = missing.into_iter().map(|voter| self.voter_name(voter)).collect();
-        self.tell(Event::Quorum { held, missing });
+        let named: Vec<_> = missing.iter().filter_map(|voter| self.known_name(*voter)).collect();
+        // Where two groups meet, the log of the one that stands may be known before its roster: the rest is told when that has come.
+        self.confirmed.unnamed = if named.len() < missing.len() { missing } else { Vec::new() };
+        self.tell(Event::Quorum { held, missing: named });
+    }
+
+    /// Names have come: those of missing voters may be among them.
+    fn name_the_missing(&mut self) {
+        let unnamed = &self.confirmed.unnamed;
+        if !unnamed.is_empty() && unnamed.iter().all(|voter| self.known_name(*voter).is_some()) {
+            let missing = std::mem::take(&mut self.confirmed.unnamed);
+            self.tell_quorum(self.confirmed.quorum, missing);
+        }
     }
 
     /// Members that are dropped are still known by name while they are voters.
@@ -204,10 +215,24 @@ impl Group {
         let voters = self.history.log().voters();
         self.confirmed.names.retain(|peer, _| voters.contains(peer));
         self.confirmed.names.extend(roster.members().map(|(peer, entry)| (peer, entry.name.clone())));
+        self.name_the_missing();
     }
 
     pub(super) fn voter_name(&self, voter: PeerId) -> Name {
-        self.confirmed.names.get(&voter).cloned().unwrap_or_else(|| Name::of_stranger(voter))
+        self.known_name(voter).unwrap_or_else(|| Name::of_stranger(voter))
+    }
+
+    /// What a voter is called, or at least asked to be called.
+    fn known_name(&self, voter: PeerId) -> Option<Name> {
+        let asked = || self.reachable.get(&voter).and_then(|info| info.name.parse().ok());
+        self.confirmed.names.get(&voter).cloned().or_else(asked)
+    }
+
+    /// Somebody is out of reach. It may turn out to be a voter.
+    pub(super) fn note_lost_name(&mut self, info: &PeerInfo) {
+        if let Ok(name) = info.name.parse() {
+            self.confirmed.names.entry(info.id).or_insert(name);
+        }
     }
 
     /// What the log has to write and to send, together for all that was taken since the last time.

@@ -49,7 +49,9 @@ impl Group {
 
     /// A peer cannot be reached, or more is known of why.
     pub fn handle_unreachable(&mut self, peer: PeerId, why: Unreachable, now: Now) {
-        self.reachable.remove(&peer);
+        if let Some(info) = self.reachable.remove(&peer) {
+            self.note_lost_name(&info);
+        }
         self.pulled.remove(&peer);
         if let Stage::Joining(joining) = &mut self.stage {
             joining.handle_lost(peer, now.instant);

@@ -86,6 +86,7 @@ impl Code for CalcError {
 impl Code for ProposeError {
     fn code(&self) -> &'static str {
         match self {
+            Self::Empty => "empty",
             Self::Text(error) => error.code(),
             Self::TooMany => "too_many_proposals",
             Self::NoQuorum => "no_quorum",

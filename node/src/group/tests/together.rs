@@ -144,6 +144,24 @@ fn where_groups_meet_what_the_one_that_gives_way_decided_is_taken_back_and_said_
 }
 
 #[test]
+fn where_groups_meet_missing_voters_have_the_names_they_asked_for() {
+    let mut net = Net::new();
+    let ours = net.founder_and(&["bob", "carol"]);
+    let theirs = net.start("dave", 0, &[]);
+    net.start("erin", 0, &[theirs]);
+    net.run(5_000);
+    net.kill(ours[1], Unreachable::Silent);
+    net.start("zed", 0, &[ours[0], theirs]);
+    net.run(20_000);
+    for mind in net.minds.values() {
+        for event in &mind.events {
+            let Event::Quorum { missing, .. } = event else { continue };
+            assert!(!missing.iter().any(|name| name.as_str().starts_with("peer-")), "{missing:?}");
+        }
+    }
+}
+
+#[test]
 fn a_vote_waits_a_moment_for_a_proposal_that_is_not_known_yet() {
     let mut net = Net::new();
     let ids = net.founder_and(&["bob"]);
