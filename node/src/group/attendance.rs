@@ -55,11 +55,12 @@ impl Group {
         self.follow_own_guests();
         let come = self.meet_guests();
         for event in gone.into_iter().chain(come) {
-            if let Event::Left { id, .. } = &event {
-                let given_up = self.privates.handle_guest_gone(*id);
-                self.outputs.extend(given_up.into_iter().map(|id| Output::Delivered(id, false)));
-            }
+            let given_up = match &event {
+                Event::Left { id, .. } => self.privates.handle_guest_gone(*id),
+                _ => Vec::new(),
+            };
             self.tell(event);
+            self.outputs.extend(given_up.into_iter().map(|id| Output::Delivered(id, false)));
         }
         if self.differs_from_roster() {
             self.compare_guests_later();

@@ -208,6 +208,11 @@ impl Invariants {
                         self.once.note_earlier(run, message.id);
                     }
                 }
+                if let Event::Left { id: gone, .. } = event {
+                    let is_for = |id: &MessageId| self.authors.said(*id).is_some_and(|said| said.to == Some(*gone));
+                    let awaited = self.privates.awaited_by(run);
+                    awaited.into_iter().filter(is_for).for_each(|id| self.privates.note_untaken(id));
+                }
                 if let Event::Skipped { lines } = event {
                     self.spread.note_skipped(run, *lines);
                 }

@@ -1,6 +1,6 @@
 //! A private message is shown once or not at all by each run of its recipient's peer: one that ended may have ended before it was
 //! heard that it had. Its sender is told within five seconds, once, and the truth if it was delivered. That
-//! it was not is told only for a reason: time is up, its recipient's peer was lost, or the user of one's own gateway did not take it.
+//! it was not is told only for a reason: time is up, its recipient's peer was lost, its recipient has left, or the user of one's own gateway did not take it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -50,7 +50,12 @@ impl Privates {
         self.lost.insert((run, peer), now);
     }
 
-    /// A gateway's user did not take one.
+    /// Those of which a process is not told yet what became of them.
+    pub fn awaited_by(&self, run: u32) -> Vec<MessageId> {
+        self.awaited.iter().filter(|(_, awaited)| awaited.by == run).map(|(id, _)| *id).collect()
+    }
+
+    /// A gateway's user did not take one, or has left by what its sender was told.
     pub fn note_untaken(&mut self, id: MessageId) {
         self.untaken.insert(id);
     }
