@@ -55,9 +55,11 @@ impl Group {
         self.follow_own_guests();
         let come = self.meet_guests();
         for event in gone.into_iter().chain(come) {
-            let gone = if let Event::Left { id, .. } = &event { Some(*id) } else { None };
+            let given_up = match &event {
+                Event::Left { id, .. } => self.privates.handle_guest_gone(*id),
+                _ => Vec::new(),
+            };
             self.tell(event);
-            let given_up = gone.map(|guest| self.privates.handle_guest_gone(guest)).unwrap_or_default();
             self.outputs.extend(given_up.into_iter().map(|id| Output::Delivered(id, false)));
         }
         if self.differs_from_roster() {

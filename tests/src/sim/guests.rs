@@ -100,9 +100,8 @@ impl World {
         let fits = self.invariants.hear_direct(run, direct, taken);
         self.must(place, fits);
         let id = private.id;
-        if !(taken && self.is_mutated(&Mutation::Unacknowledged)) {
-            self.command(place, |group, _| group.handle_handed(sender, id, taken));
-        }
+        let known = taken && !self.is_mutated(&Mutation::Unacknowledged);
+        self.command(place, |group, _| group.handle_handed(sender, id, known));
         if is_here && !reads {
             self.dismiss(place, guest);
         }
