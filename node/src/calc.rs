@@ -72,7 +72,10 @@ const CONSTANTS: &[(&str, f64)] = {
     &[("PI", PI), ("pi", PI), ("E", E), ("e", E), ("TAU", TAU), ("tau", TAU)]
 };
 
-const OF_ONE: &[(&str, fn(f64) -> f64)] = &[
+type OfOne = fn(f64) -> f64;
+type OfTwo = fn(f64, f64) -> f64;
+
+const OF_ONE: &[(&str, OfOne)] = &[
     ("sqrt", of!(|a| a.sqrt())),
     ("cbrt", of!(|a| a.cbrt())),
     ("abs", of!(|a| a.abs())),
@@ -101,7 +104,7 @@ const OF_ONE: &[(&str, fn(f64) -> f64)] = &[
     ("fract", of!(|a| a.fract())),
 ];
 
-const OF_TWO: &[(&str, fn(f64, f64) -> f64)] =
+const OF_TWO: &[(&str, OfTwo)] =
     &[("min", of!(|a, b| a.min(b))), ("max", of!(|a, b| a.max(b))), ("atan2", of!(|a, b| a.atan2(b)))];
 
 fn known(name: &str) -> Option<Known> {

@@ -30,7 +30,7 @@ fn what_has_no_value_is_a_bad_expression_and_says_why() {
             ("2*", "not an expression"),
             ("", "empty"),
             ("foo + 1", "`foo` means nothing"),
-            ("system('ls')", "no meaning"),
+            ("system('ls')", "`system` means nothing"),
             (&long, "too long"),
             (&deep, "parentheses"),
         ] {
