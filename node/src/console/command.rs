@@ -288,7 +288,7 @@ mod tests {
     fn an_unknown_command_is_answered_with_the_nearest_one() {
         for (line, nearest) in [
             ("@memebrs", "@members"),
-            ("@LEADER", "@leader"),
+            ("@LEADRE", "@leader"),
             ("@quit", "@exit"),
             ("@mgs bob Hi", "@msg"),
             ("@stat", "@status"),

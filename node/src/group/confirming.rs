@@ -200,10 +200,10 @@ impl Group {
         self.tell(Event::Quorum { held, missing: named });
     }
 
-    /// Names have come: those of missing voters may be among them.
-    fn name_the_missing(&mut self) {
+    /// Names may have come, those of missing voters among them.
+    pub(super) fn name_the_missing(&mut self) {
         let unnamed = &self.confirmed.unnamed;
-        if !unnamed.is_empty() && unnamed.iter().all(|voter| self.known_name(*voter).is_some()) {
+        if !unnamed.is_empty() && self.is_member() && unnamed.iter().all(|voter| self.known_name(*voter).is_some()) {
             let missing = std::mem::take(&mut self.confirmed.unnamed);
             self.tell_quorum(self.confirmed.quorum, missing);
         }
@@ -215,7 +215,6 @@ impl Group {
         let voters = self.history.log().voters();
         self.confirmed.names.retain(|peer, _| voters.contains(peer));
         self.confirmed.names.extend(roster.members().map(|(peer, entry)| (peer, entry.name.clone())));
-        self.name_the_missing();
     }
 
     pub(super) fn voter_name(&self, voter: PeerId) -> Name {

@@ -396,6 +396,7 @@ impl Group {
         self.drain(now);
         self.pursue_guests(now);
         self.ask_leader(now);
+        self.name_the_missing();
         self.pursue_departure(now);
     }
 
