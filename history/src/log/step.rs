@@ -114,6 +114,8 @@ impl<P: Peer> Log<P> {
     pub(super) fn let_out(&mut self, thing: Gated<P>) {
         match thing {
             Gated::Send(to, message) => self.send(to, message),
+            // What was accepted has given way since, to another regime perhaps: it is not here any more.
+            Gated::Accepted(_, ballot, _) if self.acceptor.accepted != Some(ballot) => {}
             Gated::Accepted(to, ballot, len) if to == self.me => self.on_accepted(to, ballot, len),
             Gated::Accepted(to, ballot, len) => match self.ack {
                 Some((_, known, longest)) if (known, longest) >= (ballot, len) => {}

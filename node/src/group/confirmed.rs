@@ -143,16 +143,14 @@ impl Confirmed {
         self.forget(|recent| recent.learnt && recent.index >= index);
     }
 
-    /// The log is so far, in this regime. If it has given way to another, of which it no longer had in memory all that it had confirmed,
-    /// what is remembered of that has no place any more: the last first.
+    /// The log is so far, in this regime. If it went on from a snapshot, what is remembered from before that ends in a gap, and is forgotten.
+    /// If it has given way to another, of which it no longer had in memory all that it had confirmed, that has no place any more either:
+    /// what that is, the last first.
     pub(super) fn leap(&mut self, regime: Option<Regime<PeerId>>, leaps: u64) -> Vec<(Index, Say)> {
         let (learnt_in, leapt) = (std::mem::replace(&mut self.learnt_in, regime), self.leaps < leaps);
         self.leaps = leaps;
-        if leapt && learnt_in.is_some() && learnt_in != regime {
-            self.forget(|recent| recent.learnt)
-        } else {
-            Vec::new()
-        }
+        let forgotten = if leapt { self.forget(|recent| recent.learnt) } else { Vec::new() };
+        if learnt_in.is_some() && learnt_in != regime { forgotten } else { Vec::new() }
     }
 
     /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
@@ -251,11 +249,17 @@ mod tests {
     fn what_was_learnt_of_another_regime_is_forgotten_where_the_log_gave_way_beyond_its_memory() {
         let mut confirmed = Confirmed::new(false, (regime(1), 9), (1..=9).map(said).collect());
         assert!(confirmed.leap(regime(1), 0).is_empty());
-        assert!(confirmed.leap(regime(1), 1).is_empty(), "a snapshot of the same log");
-        assert!(confirmed.leap(regime(2), 1).is_empty(), "a takeover, told place by place");
-        let lost = confirmed.leap(regime(3), 2);
+        assert!(confirmed.leap(regime(2), 0).is_empty(), "a takeover, told place by place");
+        let lost = confirmed.leap(regime(3), 1);
         assert_eq!(lost.iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), (1..=9).rev().collect::<Vec<_>>());
         assert!(places(&confirmed).is_empty());
+    }
+
+    #[test]
+    fn what_stands_before_a_snapshot_is_forgotten_for_newcomers_and_keeps_its_place() {
+        let mut confirmed = Confirmed::new(false, (regime(1), 9), (1..=9).map(said).collect());
+        assert!(confirmed.leap(regime(1), 1).is_empty(), "nothing waits again");
+        assert!(places(&confirmed).is_empty(), "and nothing is shown that a gap follows");
     }
 
     #[test]
