@@ -8,7 +8,7 @@ use async_channel::Sender;
 use bytes::Bytes;
 use futures::channel::oneshot;
 use history::{Index, MessageId};
-use transport::{Address, Incarnation, Mesh, PeerId, PlainListener, runtime};
+use transport::{Address, Incarnation, Mesh, PeerId, PeerInfo, PlainListener, runtime};
 use uuid::Uuid;
 
 use crate::api::{
@@ -21,7 +21,7 @@ use crate::disk::Disk;
 use crate::driver::{Command, Driver, Ends, Saying};
 use crate::event::{Entry, Leader, Member};
 use crate::gateway;
-use crate::group::{Group, HistoryQuery, Memory, Now, Settings};
+use crate::group::{Group, HistoryQuery, Memory, Now, Restored, Settings};
 use crate::jobs::Handler;
 use crate::mailbox::{Events, mailbox};
 use crate::name::Name;
@@ -107,19 +107,7 @@ impl Node {
             kept.restored
         });
         let (mesh, links) = Mesh::listen(transport).await.map_err(StartError::Listen)?;
-        let settings = Settings {
-            me: mesh.me().clone(),
-            name: name.clone(),
-            seeds: leaders.clone(),
-            join_timeout: config.join_timeout,
-            heartbeat: config.heartbeat,
-            timeout: config.timeout,
-            sessions: [Uuid::now_v7(), Uuid::now_v7()],
-            seed: rand::random(),
-            memory: Memory::default(),
-            disk: restored,
-        };
-        let mind = Group::new(settings, now());
+        let mind = Group::new(settings(&config, mesh.me().clone(), leaders.clone(), restored), now());
         for address in leaders {
             mesh.add_seed(address);
         }
@@ -418,6 +406,21 @@ impl Node {
 
 fn is_request_name(name: &str) -> bool {
     (1..=Node::MAX_REQUEST_NAME_BYTES).contains(&name.len())
+}
+
+fn settings(config: &Config, me: PeerInfo, seeds: Vec<Address>, disk: Option<Restored>) -> Settings {
+    Settings {
+        me,
+        name: config.name.clone(),
+        seeds,
+        join_timeout: config.join_timeout,
+        heartbeat: config.heartbeat,
+        timeout: config.timeout,
+        sessions: [Uuid::now_v7(), Uuid::now_v7()],
+        seed: rand::random(),
+        memory: Memory::default(),
+        disk,
+    }
 }
 
 fn mesh_config(config: &Config) -> transport::Config {
