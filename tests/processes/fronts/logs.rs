@@ -136,7 +136,7 @@ fn a_file_in_the_place_of_a_link_is_left_alone_and_ends_with_2() {
 fn two_members_do_not_keep_their_logs_in_one_directory() {
     let directory = TempDir::new().unwrap();
     let mut mesh = Cluster::empty();
-    mesh.start(mesh.launch("Alice").with("--log-dir", directory.path().display()));
+    mesh.start(mesh.launch("Alice").with("--log-dir", directory.path().display())).ready();
     let outcome = Launch::new("Bob", &unique_group()).with("--log-dir", directory.path().display()).run();
     assert_eq!(outcome.code, 2);
     assert!(
