@@ -70,10 +70,8 @@ impl Group {
         match event {
             LogEvent::Decided { index, entry, applies } => {
                 let unseen = self.confirmed.unseen.take();
+                self.lose_told(now);
                 self.lose_learnt(now);
-                if self.history.log().regime() != self.confirmed.told_in {
-                    self.lose_told(now);
-                }
                 self.confirmed.learn(index);
                 self.fold_proposals(index, &entry, applies);
                 if let (Entry::Line(say), true) = (&*entry, applies) {
@@ -81,6 +79,7 @@ impl Group {
                 }
             }
             LogEvent::Undecided { index, entry } => {
+                self.lose_told(now);
                 self.confirmed.unlearn(index);
                 self.consent.fold.undecide(index.number());
                 if let Entry::Line(say) = &*entry {
@@ -92,6 +91,7 @@ impl Group {
                 }
             }
             LogEvent::Skipped { index, state } => {
+                self.lose_told(now);
                 self.lose_learnt(now);
                 let changed = self.consent.fold.restore(index.number(), &state);
                 let quietly = self.confirmed.was_told(index, self.history.log().regime());
@@ -157,8 +157,12 @@ impl Group {
         }
     }
 
-    /// What this newcomer was told is confirmed is not so in the log that it learns: unless it has that elsewhere, it waits again.
+    /// What this newcomer was told is confirmed is not so in the log that it learns, if that is of another regime: unless it has that
+    /// elsewhere, it waits again. It stands behind all that was learnt, and goes first.
     fn lose_told(&mut self, now: Now) {
+        if self.history.log().regime() == self.confirmed.told_in {
+            return;
+        }
         let told = self.confirmed.forget_told();
         for (was, say) in told.iter().filter(|(_, say)| Body::is_line(&say.body)) {
             self.tell(Event::Unconfirmed { id: say.id, was: *was });

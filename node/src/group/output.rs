@@ -34,9 +34,9 @@ pub enum Output {
     NotJoined(Vec<(Address, Option<DialError>)>),
     /// What became of a private message.
     Delivered(MessageId, bool),
-    /// Put this on the disk, and tell [`Group::handle_written`]. Only with a disk.
+    /// Put this on the disk, and tell [`Group::handle_written`](super::Group::handle_written). Only with a disk.
     Write(Write<PeerId>),
-    /// Read this from the disk, and hand it to [`Group::handle_read`]. Only with a disk.
+    /// Read this from the disk, and hand it to [`Group::handle_read`](super::Group::handle_read). Only with a disk.
     Read(Read<PeerId>),
     /// A line that is to be kept on the disk until it is confirmed. Nobody waits for that. Only with a disk.
     Keep(history::Say),
@@ -46,7 +46,7 @@ pub enum Output {
     Members(u64, Result<Members, RequestError>),
     /// What became of the wish of a gateway's user to be a member.
     Guest(PeerId, Result<Name, GuestRefusal>),
-    /// Something was said to a user of this peer's gateway alone: [`Group::handle_handed`] is to be told what became of it.
+    /// Something was said to a user of this peer's gateway alone: [`Group::handle_handed`](super::Group::handle_handed) is to be told what became of it.
     Direct(Direct),
     /// Nothing more is to be waited for: say goodbye.
     Depart,
@@ -54,7 +54,7 @@ pub enum Output {
     Calculated(u64, Result<f64, CalcError>),
     /// The answer to a program's own request.
     Requested(u64, Result<Bytes, AskError>),
-    /// Do what a program's own request wants, and tell [`Group::handle_done`].
+    /// Do what a program's own request wants, and tell [`Group::handle_done`](super::Group::handle_done).
     Execute(Task),
     /// What became of a proposal: its id, once it is confirmed.
     Proposed(u64, Result<MessageId, ProposeError>),
