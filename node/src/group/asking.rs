@@ -174,7 +174,7 @@ impl Group {
         let roster = self.roster.as_ref()?;
         let here = roster.by_seniority().into_iter().filter(|(peer, _)| self.presence.is_here(*peer));
         let members = here.map(|(peer, entry)| (peer, entry.clone())).collect();
-        let guests = roster.guests().filter(|(id, guest)| self.is_guest_here(*id, guest.host));
+        let guests = roster.guests().filter(|(_, guest)| self.presence.is_here(guest.host));
         let guests = guests.map(|(id, guest)| (id, guest.clone())).collect();
         Some(Response::Members(roster.version, members, guests))
     }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use transport::{Incarnation, PeerId};
+use transport::PeerId;
 
 use super::guests::{Guests, Standing};
 use super::{Group, Output};
@@ -26,9 +26,9 @@ struct Shown {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Attendance {
     shown: BTreeMap<PeerId, Shown>,
-    /// Those of the roster, here or not, and of which run of their host's process they are, as far as that is known. Only one that is
-    /// new in it comes under the name that it had before: whose host was out of reach comes back as it is called.
-    known: BTreeMap<PeerId, Option<Incarnation>>,
+    /// Those of the roster, here or not. Only one that is new in it comes under the name that it had before: whose host was out of
+    /// reach comes back as it is called.
+    known: BTreeSet<PeerId>,
     /// Of the roster that was looked at last.
     epoch: Option<election::Epoch<PeerId>>,
 }
@@ -73,13 +73,11 @@ impl Group {
         let mut events = Vec::new();
         let now = self.now.instant;
         let (presence, expectation) = (&self.presence, self.timeout * 3);
-        let shown = self.guests.attendance.shown.iter();
-        let not_here = shown.filter(|(id, shown)| !self.is_guest_here(**id, shown.host)).map(|(id, _)| *id);
-        let not_here: BTreeSet<_> = not_here.collect();
         let Guests { own, attendance, .. } = &mut self.guests;
         attendance.shown.retain(|id, shown| {
-            let here = !not_here.contains(id);
-            if let (Some(guest), true) = (roster.guest(*id), here) {
+            let here = presence.is_here(shown.host);
+            let listed = roster.guest(*id);
+            if let (Some(guest), true) = (listed, here) {
                 shown.unlisted = None;
                 shown.host = guest.host;
                 if guest.name != shown.name {
@@ -102,7 +100,7 @@ impl Group {
                 }
             }
             let (reason, detail) = match departed.get(&shown.host) {
-                _ if here || shown.host == self.me.id => (LeftReason::Left, "its gateway says that it is gone"),
+                _ if here => (LeftReason::Left, "its gateway says that it is gone"),
                 Some(LeftReason::Left) => (LeftReason::Left, "its gateway's peer left"),
                 _ => (LeftReason::Failed, "its gateway cannot be reached"),
             };
@@ -127,47 +125,22 @@ impl Group {
         welcomed.into_iter().for_each(|(id, name)| self.welcome_guest(id, name));
     }
 
-    /// Whether a guest is here: its host is, and has not been started anew since. A host knows which are its own.
-    pub(super) fn is_guest_here(&self, id: PeerId, host: PeerId) -> bool {
-        if host == self.me.id {
-            return self.guests.own.contains_key(&id);
-        }
-        let of = self.guests.attendance.known.get(&id).copied().flatten();
-        let runs = self.reachable.get(&host).map(|host| host.incarnation);
-        let of_another_run = of.zip(runs).is_some_and(|(of, runs)| of != runs);
-        self.presence.is_here(host) && !of_another_run
-    }
-
-    /// Takes note of who is in the roster. Those that were not.
-    fn note_listed(&mut self) -> BTreeSet<PeerId> {
-        let Some(roster) = &self.roster else { return BTreeSet::new() };
-        let Attendance { shown, known, .. } = &mut self.guests.attendance;
-        known.retain(|id, _| roster.guest(*id).is_some() || shown.contains_key(id));
-        let mut listed = BTreeSet::new();
-        for (id, guest) in roster.guests() {
-            let of = known.entry(id).or_insert_with(|| {
-                listed.insert(id);
-                None
-            });
-            if of.is_none() {
-                *of = self.reachable.get(&guest.host).map(|host| host.incarnation);
-            }
-        }
-        listed
-    }
-
     /// Who is here that was not.
     fn meet_guests(&mut self) -> Vec<Event> {
-        let listed = self.note_listed();
         let Some(roster) = &self.roster else { return Vec::new() };
-        let is_shown = |id: PeerId| self.guests.attendance.shown.contains_key(&id);
-        let here = roster.guests().filter(|(id, guest)| !is_shown(*id) && self.is_guest_here(*id, guest.host));
-        let here = here.filter_map(|(id, guest)| Some((id, guest, roster.entry(guest.host)?.address.clone())));
-        let (mut come, mut events) = (Vec::new(), Vec::new());
-        for (id, Guest { name, host, formerly, .. }, address) in here {
-            come.push((id, Shown { name: name.clone(), host: *host, unlisted: None }));
+        let Attendance { shown, known, .. } = &mut self.guests.attendance;
+        let mut events = Vec::new();
+        known.retain(|id| roster.guest(*id).is_some() || shown.contains_key(id));
+        for (id, guest) in roster.guests() {
+            let Guest { name, host, formerly, .. } = guest;
+            let is_new = known.insert(id);
+            if shown.contains_key(&id) || !self.presence.is_here(*host) {
+                continue;
+            }
+            let Some(address) = roster.entry(*host).map(|host| host.address.clone()) else { continue };
+            shown.insert(id, Shown { name: name.clone(), host: *host, unlisted: None });
             let via = Via::Gateway;
-            match formerly.clone().filter(|_| listed.contains(&id)) {
+            match formerly.clone().filter(|_| is_new) {
                 Some(from) => {
                     events.push(Event::Joined { id, name: from.clone(), address, via });
                     events.push(Event::Renamed { id, from, to: name.clone() });
@@ -175,7 +148,6 @@ impl Group {
                 None => events.push(Event::Joined { id, name: name.clone(), address, via }),
             }
         }
-        self.guests.attendance.shown.extend(come);
         events
     }
 }

@@ -51,14 +51,7 @@ impl Group {
     /// The members that are here, the oldest first.
     pub fn members(&self) -> Vec<Member> {
         let everybody = self.roster.iter().flat_map(Roster::everybody);
-        everybody.filter(|one| self.is_holder_here(*one)).filter_map(|one| self.listed(one)).collect()
-    }
-
-    pub(super) fn is_holder_here(&self, one: Holder<'_>) -> bool {
-        match one {
-            Holder::Member(id, _) => self.presence.is_here(id),
-            Holder::Guest(id, guest) => self.is_guest_here(id, guest.host),
-        }
+        everybody.filter(|one| self.presence.is_here(one.host())).filter_map(|one| self.listed(one)).collect()
     }
 
     fn listed(&self, one: Holder<'_>) -> Option<Member> {

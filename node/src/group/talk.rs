@@ -115,7 +115,7 @@ impl Group {
         now: Now,
     ) -> Result<MessageId, MsgError> {
         let holder = self.roster.as_ref().and_then(|roster| roster.holder(to));
-        let holder = holder.filter(|holder| self.is_holder_here(*holder));
+        let holder = holder.filter(|holder| self.presence.is_here(holder.host()));
         let holder = holder.ok_or_else(|| MsgError::UnknownMember(to.to_owned()))?;
         let (to, name, host) = (holder.id(), holder.name().clone(), holder.host());
         let id = self.privates.next_id();

@@ -432,22 +432,3 @@ fn many_guests_of_two_groups_with_names_that_clash_are_all_given_others() {
     let renamed = |id: &PeerId| net.told(*id, |event| matches!(event, Event::Renamed { .. }));
     assert_eq!([one, other].map(|id| renamed(&id)), [300, 300]);
 }
-
-#[test]
-fn users_of_a_host_that_was_killed_and_is_back_at_once_under_its_id_do_not_come_with_it() {
-    let mut net = Net::new();
-    let ids = net.founder_and(&["bob", "carol"]);
-    net.admit(ids[2], guest(1), "dora");
-    net.run(200);
-    net.forget_tidings();
-    let mut before = net.minds[&ids[2]].group.me.clone();
-    net.kill(ids[2], Unreachable::Gone);
-    before.incarnation = Incarnation(2);
-    net.restart(before, "carol", &ids[..1]);
-    net.run(3000);
-    for id in &ids[..2] {
-        assert_eq!(net.tidings(*id), ["-carol failed", "-dora failed", "+carol"]);
-    }
-    assert_eq!(net.tidings(ids[2]), [""; 0]);
-    net.assert_agreed(ids[0], &["alice", "bob", "carol"]);
-}

@@ -62,17 +62,10 @@ impl Net {
 
     fn start_as(&mut self, name: &str, priority: u16, address: Address, seeds: &[PeerId]) -> PeerId {
         let id = PeerId::new(Uuid::from_u128(self.next_id));
-        let me = PeerInfo { id, incarnation: Incarnation(1), name: name.into(), address, priority };
-        self.restart(me, name, seeds)
-    }
-
-    /// Another run of a peer that had this id before, or the first.
-    fn restart(&mut self, me: PeerInfo, name: &str, seeds: &[PeerId]) -> PeerId {
-        let id = me.id;
         let sessions = [1000 + self.next_id, 2000 + self.next_id].map(Uuid::from_u128);
         let settings = Settings {
             disk: None,
-            me,
+            me: PeerInfo { id, incarnation: Incarnation(1), name: name.into(), address: address.clone(), priority },
             name: name.parse().unwrap(),
             seeds: seeds.iter().map(|_| "seed:1".parse().unwrap()).collect(),
             join_timeout: Duration::from_secs(10),
