@@ -180,6 +180,17 @@ impl<P: Copy + Ord + Debug> Bully<P> {
         self.step(now, |this| this.caught_up = caught_up);
     }
 
+    /// Another is to lead in this peer's place, which the layer above has chosen: a leader yields to it, and claims again if nothing
+    /// comes of that.
+    pub fn hand_over(&mut self, to: P, now: Instant) {
+        self.step(now, |this| {
+            if this.is_leader() && this.electorate.reaches(to) {
+                this.hold.fell(now);
+                this.yield_to(to, Contest::new(Reason::Yielded(this.me)), now);
+            }
+        });
+    }
+
     /// This peer is leaving: it never claims again, and if it leads, it yields to the next in rank.
     pub fn handle_leave(&mut self, now: Instant) {
         self.step(now, |this| this.leaving = true);

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::log::{Entry, Peer};
 use crate::{Say, Session};
 
 /// The most sessions remembered: some 8 MiB. Above it the one that was silent for the longest is forgotten.
@@ -85,18 +86,31 @@ impl Applied {
     pub fn apply(&mut self, say: &Say, index: u64) -> Verdict {
         let verdict = self.verdict(say);
         if verdict == Verdict::Applied {
-            let session = say.id.session;
             let row = Row { next: say.id.number.saturating_add(1), last: index, lamport: say.lamport };
-            let before = self.sessions.insert(session, row);
-            if !self.by_last.is_empty() {
-                self.by_last.insert((index, session));
-                if let Some(before) = before {
-                    self.by_last.remove(&(before.last, session));
-                }
-            }
-            self.make_room();
+            self.put(say.id.session, row);
         }
         verdict
+    }
+
+    /// Folds whatever stands at `index` into the table. Whether it counts: not a line that is not applied.
+    pub(crate) fn fold<P: Peer>(&mut self, entry: &Entry<P>, index: u64) -> bool {
+        match entry {
+            Entry::Line(say) => self.apply(say, index) == Verdict::Applied,
+            Entry::Skip { session, next } => {
+                self.skip(*session, *next, index);
+                true
+            }
+            Entry::Config(_) | Entry::Note { .. } => true,
+        }
+    }
+
+    /// The lines of a session below `next` count as applied.
+    fn skip(&mut self, session: Session, next: u64, index: u64) {
+        let known = self.sessions.get(&session).copied();
+        if known.is_none_or(|row| row.next < next) {
+            let lamport = known.map_or(0, |row| row.lamport);
+            self.put(session, Row { next, last: index, lamport });
+        }
     }
 
     /// What would become of a line.
@@ -139,6 +153,17 @@ impl Applied {
             lamport: row.lamport,
         };
         self.sessions.iter().map(row)
+    }
+
+    fn put(&mut self, session: Session, row: Row) {
+        let before = self.sessions.insert(session, row);
+        if !self.by_last.is_empty() {
+            if let Some(before) = before {
+                self.by_last.remove(&(before.last, session));
+            }
+            self.by_last.insert((row.last, session));
+        }
+        self.make_room();
     }
 
     fn make_room(&mut self) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::log::{Durable, Entry, Log, LogConfig, LogEvent, LogMessage, Loss, Peer, Write};
-use crate::pool::{Baseline, Event, Limits, Message, Pool, SayError, Transmit};
+use crate::pool::{Baseline, Event, Limits, Message, PULL_ANSWER, Pool, SayError, Transmit, Want};
 use crate::{Index, LogTransmit, MessageId, Say, Session};
 
 /// One member's history: what was said, shown at once, and then confirmed in one order.
@@ -177,9 +177,37 @@ impl<P: Peer> History<P> {
     }
 
     /// A pool's message came.
-    pub fn handle_pool_message(&mut self, from: P, message: Message, now: Instant) {
-        self.pool.handle_message(from, message, now);
+    pub fn handle_pool_message(&mut self, from: P, mut message: Message, now: Instant) {
+        if self.log.is_elsewhere(from) {
+            if let Message::Pull { wants } = &mut message {
+                self.answer_from_log(from, wants);
+            }
+            self.pool.handle_message_from_elsewhere(from, message, now);
+        } else {
+            self.pool.handle_message(from, message, now);
+        }
         self.pump(now);
+    }
+
+    /// Answers a peer of another history, to whom what is confirmed here does not come with the log: what follows it could not be
+    /// shown there before the one history has given way to the other. Goes on with what is not confirmed.
+    fn answer_from_log(&mut self, from: P, wants: &mut [Want]) {
+        let mut wanted = self.pool.wanted_of_log(wants);
+        let mut room = PULL_ANSWER;
+        for say in self.log.lines() {
+            let Some(numbers) = wanted.get_mut(&say.id.session) else { continue };
+            if numbers.start != say.id.number || numbers.is_empty() {
+                continue;
+            }
+            let Some(left) = room.checked_sub(say.weight()) else { break };
+            (room, numbers.start) = (left, say.id.number + 1);
+            self.pool.send_line(from, say.clone());
+        }
+        for want in wants {
+            if let Some(numbers) = wanted.get(&want.session) {
+                want.from = numbers.start;
+            }
+        }
     }
 
     /// A log's message came.
@@ -260,7 +288,7 @@ impl<P: Peer> History<P> {
         while let Some(event) = self.log.poll_event() {
             self.decided(event, now);
         }
-        self.propose();
+        self.propose(now);
         while let Some(event) = self.log.poll_event() {
             self.decided(event, now);
         }
@@ -272,8 +300,10 @@ impl<P: Peer> History<P> {
     fn decided(&mut self, event: LogEvent<P>, now: Instant) {
         match &event {
             LogEvent::Decided { index, entry, applies: true } => {
-                if let Entry::Line(say) = &**entry {
-                    self.confirm(say, *index, now);
+                match &**entry {
+                    Entry::Line(say) => self.confirm(say, *index, now),
+                    Entry::Skip { session, next } => self.pass_over(*session, *next, 0, now),
+                    Entry::Config(_) | Entry::Note { .. } => {}
                 }
             }
             LogEvent::Undecided { index, entry } => {
@@ -283,16 +313,21 @@ impl<P: Peer> History<P> {
                 }
             }
             LogEvent::Skipped { .. } => {
-                for row in self.log.applied().rows() {
-                    let (session, to) = (row.session, row.next);
-                    if let Some(from) = self.pool.confirmed_below(session, to, row.lamport, now) {
-                        self.events.push_back(HistoryEvent::Said(Event::Skipped { session, from, to }));
-                    }
+                let rows: Vec<_> = self.log.applied().rows().collect();
+                for row in rows {
+                    self.pass_over(row.session, row.next, row.lamport, now);
                 }
             }
             _ => {}
         }
         self.events.push_back(HistoryEvent::Log(event));
+    }
+
+    /// All of a session below `to` is confirmed, or left out for good.
+    fn pass_over(&mut self, session: Session, to: u64, lamport: u64, now: Instant) {
+        if let Some(from) = self.pool.confirmed_below(session, to, lamport, now) {
+            self.events.push_back(HistoryEvent::Said(Event::Skipped { session, from, to }));
+        }
     }
 
     fn confirm(&mut self, say: &Say, index: Index, now: Instant) {
@@ -315,12 +350,13 @@ impl<P: Peer> History<P> {
     }
 
     /// The leader proposes what its pool has shown, the earliest first.
-    fn propose(&mut self) {
+    fn propose(&mut self, now: Instant) {
         let leads = self.log.established().is_some();
         let begins = leads && !self.leads;
         self.leads = leads;
         if !leads {
             self.pool.forget_shown();
+            self.pool.close_gaps();
             self.ready.clear();
             self.waits = false;
             return;
@@ -328,7 +364,7 @@ impl<P: Peer> History<P> {
         if begins {
             self.pool.forget_shown();
             for session in self.pool.with_lines() {
-                self.make_ready(session);
+                self.make_ready(session, now);
             }
             if self.log.has_state() {
                 self.waits = true;
@@ -336,11 +372,12 @@ impl<P: Peer> History<P> {
             }
         }
         while let Some(session) = self.pool.pop_shown() {
-            self.make_ready(session);
+            self.make_ready(session, now);
         }
         if self.waits {
             return;
         }
+        self.skip_what_nobody_has(now);
         while let Some((lamport, session)) = self.ready.first().copied() {
             let next = self.log.next_proposed(session);
             let line = self.pool.shown_line(session, next).filter(|say| say.lamport == lamport);
@@ -352,18 +389,37 @@ impl<P: Peer> History<P> {
                 self.ready.pop_first();
                 // What a leader before had put there already is not put there again, but what follows it is.
                 if self.log.next_proposed(session) > next {
-                    self.make_ready(session);
+                    self.make_ready(session, now);
                 }
                 continue;
             }
             self.ready.pop_first();
-            self.make_ready(session);
+            self.make_ready(session, now);
         }
     }
 
     /// The next line of a session that is not in the log may be proposed, if it was shown.
-    fn make_ready(&mut self, session: Session) {
+    fn make_ready(&mut self, session: Session, now: Instant) {
         let next = self.log.next_proposed(session);
-        self.ready.extend(self.pool.shown_line(session, next).map(|say| (say.lamport, session)));
+        if let Some(say) = self.pool.shown_line(session, next) {
+            self.ready.insert((say.lamport, session));
+        } else if self.pool.oldest(session).is_some_and(|oldest| self.log.is_early(oldest)) {
+            self.pool.want_below(session, next, now);
+        }
+    }
+
+    /// Lines that were confirmed in a history that was given up, and that nobody has kept, are left out, or what their authors said
+    /// after them would wait for ever.
+    fn skip_what_nobody_has(&mut self, now: Instant) {
+        if self.log.meets_others() {
+            return;
+        }
+        while let Some((session, next)) = self.pool.lacking(now) {
+            if !self.log.skip(session, next) && self.log.is_full() {
+                return;
+            }
+            self.pool.close_gap(session);
+            self.make_ready(session, now);
+        }
     }
 }

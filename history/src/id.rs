@@ -100,12 +100,13 @@ impl fmt::Display for Index {
     }
 }
 
-/// One line of succession of the log: the founder's is number 0, each takeover's is one more.
+/// The name of one history: what a founder begins is number 0, and a takeover begins one of a greater number.
 ///
-/// Where two meet the greater stands: more takeovers, then the lower id of who founded or took over.
+/// Two logs of one regime never differ at a place that both have decided. Two of different regimes may: they fork where a
+/// takeover left the history before it, or have nothing in common if they were founded apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Regime<P> {
-    /// How many takeovers led here.
+    /// 0 for what was founded; above every number that a takeover had heard of for what it began.
     pub number: u64,
     /// Who founded the group, or took over.
     pub by: Reverse<P>,
@@ -123,12 +124,15 @@ impl<P> Regime<P> {
     }
 }
 
-/// One attempt of one leader to settle the log. The greater supersedes the lesser; no two leaders share one.
+/// One attempt of one leader to settle a log. The greater supersedes the lesser; no two leaders share one.
+///
+/// Ballots order all attempts in all histories. Which history a leader's log is of, its entries say, and no ballot: a
+/// leader may lead an old history under a ballot that starts with the regime of a takeover which came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ballot<P> {
-    /// In which line of succession.
+    /// Its high part: the greatest regime that its leader had heard of. A takeover begins the history of this name.
     pub regime: Regime<P>,
-    /// Above every round its leader had seen in that regime.
+    /// Above every round its leader had seen after that high part.
     pub round: u64,
     /// The leader.
     pub peer: P,

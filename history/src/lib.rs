@@ -57,9 +57,9 @@ pub use apply::{APPLIED_SESSIONS, Applied, SessionRow, Verdict};
 pub use history::{History, HistoryEvent};
 pub use id::{Ballot, Index, MessageId, ParseMessageIdError, Regime, Session};
 pub use log::{
-    Alarm, Config, Durable, Entries, Entry, Fork, Log, LogConfig, LogEvent, LogMessage, LogTransmit, Loss,
-    MESSAGE_BYTES, MESSAGE_ENTRIES, Op, Peer, Read, RunningHash, STATE_BYTES, Snapshot, SnapshotPiece, VOTERS_MAX,
-    Write,
+    Alarm, Config, Durable, Entries, Entry, Fork, Lineage, Log, LogConfig, LogEvent, LogMessage, LogTransmit, Loss,
+    MESSAGE_BYTES, MESSAGE_ENTRIES, Op, Peer, Read, RunningHash, STATE_BYTES, Snapshot, SnapshotPiece, Standing,
+    VOTERS_MAX, Write,
 };
 pub use pool::{
     Baseline, Counts, Event, Limits, Lines, MAX_BODY, MAX_HEADS, Message, Pool, Range, Say, SayError, To, Transmit,

@@ -2,13 +2,14 @@
 //!
 //! The parts, each a small table of its own: `lane` (the lines of one session) and `lanes` (all of them, and which
 //! leave first); `frontier` and `holds` (what a line follows, and what waits for it); `pulls` and `behind` (whom a
-//! gap was asked of, and what nobody has). `exchange` is how pools become equal, `show` is how lines come out and
+//! gap was asked of, and what nobody has), `gaps` (what is missing below what is kept). `exchange` is how pools become equal, `show` is how lines come out and
 //! make room.
 
 mod behind;
 mod confirm;
 mod exchange;
 mod frontier;
+mod gaps;
 mod holds;
 mod lane;
 mod lanes;
@@ -30,12 +31,14 @@ use rand::{RngExt, SeedableRng};
 use crate::{MessageId, Session};
 use behind::Behind;
 use frontier::Frontier;
+use gaps::Gaps;
 use holds::Holds;
 use lane::{Lane, Line};
 use lanes::Lanes;
 use limits::EXCHANGE;
 use pulls::Pulls;
 
+pub(crate) use limits::PULL_ANSWER;
 pub use limits::{Limits, MAX_BODY, MAX_HEADS};
 pub use lines::Lines;
 pub use message::{Baseline, Message, Range, Say, Want};
@@ -79,9 +82,12 @@ pub struct Pool<P> {
     reachable: BTreeSet<P>,
     pulls: Pulls<P>,
     behind: Behind<P>,
+    gaps: Gaps<P>,
     next_exchange: Instant,
     /// Whether lines leave by being confirmed, in a log: then none is skipped, and none leaves to make room.
     is_confirmed: bool,
+    /// Whether the message that is looked at comes from a peer whose log is of another history.
+    from_elsewhere: bool,
     /// The last confirmed place seen.
     after: Option<crate::Index>,
     /// Sessions of which lines were shown since the log last asked, some more than once.
@@ -111,8 +117,10 @@ impl<P: Copy + Ord + Debug> Pool<P> {
             reachable: BTreeSet::new(),
             pulls: Pulls::new(limits.sessions),
             behind: Behind::new(limits.sessions),
+            gaps: Gaps::new(),
             next_exchange: now + phase,
             is_confirmed: false,
+            from_elsewhere: false,
             after: None,
             touched: Vec::new(),
             counts: Counts::default(),
@@ -179,6 +187,7 @@ impl<P: Copy + Ord + Debug> Pool<P> {
     pub fn handle_unreachable(&mut self, peer: P, _now: Instant) {
         self.reachable.remove(&peer);
         self.behind.forget_peer(peer);
+        self.gaps.forget_peer(peer);
         if self.pulls.forget_peer(peer) {
             self.exchange();
         }
@@ -199,6 +208,7 @@ impl<P: Copy + Ord + Debug> Pool<P> {
             Message::Say(_) => {}
             Message::Digest { ranges, reply } => {
                 self.compare(from, &ranges, now);
+                self.fill_gaps(from, &ranges, now);
                 if reply {
                     self.send_digest(from, false);
                 }

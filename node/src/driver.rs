@@ -20,7 +20,7 @@ use futures::channel::oneshot;
 use futures::future::{BoxFuture, Either, pending, select};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, select_biased};
-use history::{Entries, Index, MessageId, Read, Regime};
+use history::{Entries, Index, MessageId, Read};
 use transport::{Address, DialError, Farewell, Mesh, PeerId, runtime};
 
 use self::alarm::Alarm;
@@ -54,8 +54,8 @@ pub(crate) struct Saying {
     pub(crate) reply: oneshot::Sender<Result<MessageId, BacklogFull>>,
 }
 
-/// What was read for another member, and the regime in which it was asked for.
-type Answer = (Option<Regime<PeerId>>, (Read<PeerId>, Entries<PeerId>));
+/// What was read for another member.
+type Answer = (Read<PeerId>, Entries<PeerId>);
 
 /// What has come.
 enum Input {
@@ -361,12 +361,7 @@ impl Driver {
         match input {
             Input::Mesh(event) => self.handle_mesh(event, now),
             Input::Disk(word) => self.handle_disk(word, now),
-            Input::Read((regime, (read, entries))) => {
-                // After a takeover it may be of a log that is no longer this one: whoever lacks it asks again.
-                if regime == self.group.history().log().regime() {
-                    self.group.handle_read(read, entries, now);
-                }
-            }
+            Input::Read((read, entries)) => self.group.handle_read(read, entries, now),
             Input::Command(command) => self.handle_command(command, now),
             Input::Saying(Saying { text, reply }) => {
                 let _ = reply.send(self.group.say(text, now));

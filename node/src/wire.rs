@@ -4,7 +4,7 @@
 //! cast, as they are. Casts are set apart because a flood of them is the fastest thing that a mesh does.
 
 use bytes::{Buf, Bytes};
-use history::{Baseline, Index, LogMessage, MessageId, Regime, Say};
+use history::{Baseline, Index, Lineage, LogMessage, MessageId, Say};
 use serde::{Deserialize, Serialize};
 use transport::{Address, Class, DecodeError, PeerId};
 
@@ -84,8 +84,8 @@ pub(crate) struct Welcome {
     pub(crate) absent: Vec<PeerId>,
     /// What was confirmed before: it reaches a newcomer with the log.
     pub(crate) baseline: Baseline,
-    /// How many places of the log are decided, and in which regime.
-    pub(crate) decided: (Option<Regime<PeerId>>, u64),
+    /// Of which histories the log is, and how many places of it are decided.
+    pub(crate) decided: (Lineage<PeerId>, u64),
     /// The last confirmed lines, by their places.
     pub(crate) recent: Vec<(Index, Say)>,
 }

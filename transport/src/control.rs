@@ -12,7 +12,7 @@ use crate::peer::{PeerId, PeerInfo};
 pub(crate) const MAGIC: [u8; 8] = *b"meshchat";
 
 /// The version of the protocol between peers. Peers of different versions refuse each other.
-pub const PROTOCOL_VERSION: u16 = 3;
+pub const PROTOCOL_VERSION: u16 = 4;
 
 /// A message between the ends of one link.
 ///

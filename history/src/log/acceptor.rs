@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::catch_up::Followed;
 use super::chain::within_message;
 use super::durable::Op;
 use super::entry::{Config, Entry, Peer, RunningHash};
@@ -20,6 +21,8 @@ use crate::{Ballot, Regime};
 pub(super) struct Acceptor<P> {
     pub(super) promised: Option<Ballot<P>>,
     pub(super) accepted: Option<Ballot<P>>,
+    /// Whatever was acknowledged of other histories than that of this log was acknowledged under lesser ballots.
+    pub(super) left: Option<Ballot<P>>,
     pub(super) fork: u64,
     pub(super) aligned: bool,
     pub(super) tail: VecDeque<Arc<Entry<P>>>,
@@ -42,6 +45,7 @@ impl<P: Peer> Acceptor<P> {
         Self {
             promised: None,
             accepted: None,
+            left: None,
             fork: 0,
             aligned: true,
             tail: VecDeque::new(),
@@ -88,34 +92,43 @@ impl<P: Peer> Acceptor<P> {
 }
 
 impl<P: Peer> Log<P> {
-    /// Answers nobody but the leader that the election names, save in a takeover, which is a person's word.
+    /// Of which history the accepted log is; of one that has accepted nothing, what it knows to be decided.
+    pub(super) fn accepted_regime(&self) -> Option<Regime<P>> {
+        let Acceptor { fork, configs, tail, .. } = &self.acceptor;
+        let taken_over = configs.values().rev().find_map(|config| config.fork).map(|fork| fork.regime);
+        let founded = || tail.front().filter(|_| *fork == 0).and_then(|first| first.begins(1));
+        taken_over.or_else(founded).or_else(|| self.chain.regime())
+    }
+
+    /// Of which history this log is: as far as it knows what is decided, or else what was accepted.
+    pub(super) fn history(&self) -> Option<Regime<P>> {
+        self.chain.regime().or_else(|| self.accepted_regime())
+    }
+
+    /// Answers nobody but the leader that the election names, save where a person has said that the missing are dead.
     pub(super) fn on_prepare(&mut self, from: P, theirs: Theirs<P>) {
-        let Theirs { ballot, regime, config_index, .. } = theirs;
-        let takes_over = self.chain.regime.is_some_and(|regime| regime < ballot.regime);
-        if ballot.peer != from || !(self.leader == Some(from) || takes_over && self.members.is_reachable(from)) {
+        let Theirs { ballot, person, regime, config_index, .. } = theirs;
+        if ballot.peer != from || !(self.leader == Some(from) || person && self.members.is_reachable(from)) {
             return;
         }
-        if self.is_below_regime(from, ballot) {
-            return;
-        }
-        if regime < self.chain.regime {
-            // A takeover of a log that has to give way to this one.
-            return self.send_status(from);
-        }
+        let is_kin = regime == self.history();
         match Some(ballot).cmp(&self.acceptor.promised) {
             Ordering::Less => return self.nack(from),
             Ordering::Equal if self.acceptor.accepted == Some(ballot) => return,
-            _ if regime == self.chain.regime && config_index < self.chain.config_index() => {
+            _ if is_kin && config_index < self.chain.config_index() => {
                 return self.send(from, LogMessage::Stale { decided: self.chain.decided() });
             }
             Ordering::Equal => {}
             Ordering::Greater => self.promise(ballot),
         }
-        let ahead = (self.acceptor.accepted, self.acceptor.len()) > (theirs.accepted, theirs.len);
+        // Places of another history mean nothing to the leader.
+        let ahead = is_kin && (self.acceptor.accepted, self.acceptor.len()) > (theirs.accepted, theirs.len);
+        // What the leader knows to be decided it does not need, as far as this log is known to have the same.
+        let known = theirs.decided.min(self.acceptor.fork);
         let from_len = match ahead {
             false => self.acceptor.len(),
-            true if self.acceptor.accepted == theirs.accepted => theirs.len,
-            true => theirs.decided,
+            true if self.acceptor.accepted == theirs.accepted => theirs.len.max(known),
+            true => known,
         };
         self.promise_piece(from, ballot, from_len);
     }
@@ -131,15 +144,17 @@ impl<P: Peer> Log<P> {
             return self.send(to, LogMessage::Stale { decided: self.chain.decided() });
         }
         let entries = within_message(self.accepted_after(from));
-        let Log { acceptor, chain, .. } = self;
-        let (regime, accepted, len, decided) = (chain.regime, acceptor.accepted, acceptor.len(), chain.decided());
-        self.gate(Gated::Send(to, LogMessage::Promise { ballot, regime, accepted, decided, len, from, entries }));
+        let (regime, chain) = (self.accepted_regime(), self.history());
+        let Acceptor { accepted, left, .. } = self.acceptor;
+        let (len, decided) = (self.acceptor.len(), self.chain.decided());
+        let promise = LogMessage::Promise { ballot, chain, regime, left, accepted, decided, len, from, entries };
+        self.gate(Gated::Send(to, promise));
     }
 
     pub(super) fn promise(&mut self, ballot: Ballot<P>) {
         self.acceptor.promised = Some(ballot);
         self.acceptor.staged = None;
-        self.round = self.round.max(ballot.round);
+        self.see(Some(ballot));
         self.disk.write(Op::Promised(ballot));
         if ballot.peer != self.me {
             self.role = Role::Following;
@@ -147,17 +162,19 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn on_sync(&mut self, from: P, sync: SyncPiece<P>) {
-        let SyncPiece { ballot, prior, start, hash, from: at, entries, len } = sync;
-        if ballot.peer != from || len < start || self.is_below_regime(from, ballot) {
+        let SyncPiece { ballot, regime, prior, start, hash, from: at, entries, len } = sync;
+        if ballot.peer != from || len < start {
             return;
         }
         if Some(ballot) < self.acceptor.promised {
             return self.nack(from);
         }
-        if !self.agrees_at(ballot.regime, start, prior, hash) {
+        if !self.agrees_at(regime, start, prior, hash) {
             let decided_at_both = start <= self.chain.decided() && hash.is_some();
             return match decided_at_both {
-                true => self.disagree(from, ballot.regime, start),
+                // It is of another history, for which this one is given up only when that one's leader is sure.
+                true if regime != self.chain.regime() => {}
+                true => self.disagree(from, start),
                 false => self.ask_whole(from, ballot),
             };
         }
@@ -172,28 +189,19 @@ impl<P: Peer> Log<P> {
         } else if at == start {
             staged.entries = entries;
         }
-        if staged.entries.iter().any(|entry| entry.config().is_some_and(|config| !config.is_sound())) {
+        if !(start + 1..).zip(&staged.entries).all(|(place, entry)| entry.is_sound(place)) {
             return;
         }
         if start + (staged.entries.len() as u64) < len {
             self.acceptor.staged = Some(staged);
             return;
         }
-        let Some((start, entries)) = self.beyond_memory(start, hash, staged.entries) else {
-            return self.refuse_sync(from, ballot);
-        };
-        if self.adopt(ballot, start, entries) {
+        let beyond = self.beyond_memory(start, hash, staged.entries);
+        if beyond.is_some_and(|(start, entries)| self.adopt(ballot, start, entries)) {
             self.gate(Gated::Accepted(from, ballot, self.acceptor.len()));
         } else {
-            self.refuse_sync(from, ballot);
-        }
-    }
-
-    /// The log of a leader would change what is decided here: it was superseded, and does not know what was decided since.
-    fn refuse_sync(&mut self, from: P, ballot: Ballot<P>) {
-        match Some(ballot.regime) > self.chain.regime {
-            true => self.fetch(from, ballot.regime),
-            false => self.send_status(from),
+            // It would change what is decided here: its leader was superseded, and does not know what was decided since.
+            self.send_status(from);
         }
     }
 
@@ -214,12 +222,18 @@ impl<P: Peer> Log<P> {
     }
 
     /// Whether the log up to `start` is the leader's.
-    fn agrees_at(&self, regime: Regime<P>, start: u64, prior: Option<Ballot<P>>, hash: Option<RunningHash>) -> bool {
+    fn agrees_at(
+        &self,
+        regime: Option<Regime<P>>,
+        start: u64,
+        prior: Option<Ballot<P>>,
+        hash: Option<RunningHash>,
+    ) -> bool {
         if start > self.chain.decided() {
             let accepted = self.acceptor.accepted;
             return self.acceptor.aligned && start <= self.acceptor.len() && accepted.is_some() && accepted == prior;
         }
-        let same_regime = self.chain.regime == Some(regime);
+        let same_regime = self.chain.regime() == regime;
         match (self.chain.hash_at(start), hash) {
             (Some(mine), Some(theirs)) => mine == theirs,
             // Not decided at the leader, which has the same log under the same ballot.
@@ -234,6 +248,7 @@ impl<P: Peer> Log<P> {
     /// cut what is decided, nothing. Returns which.
     pub(super) fn adopt(&mut self, ballot: Ballot<P>, start: u64, mut entries: Entries<P>) -> bool {
         let decided = self.chain.decided();
+        let history = self.accepted_regime();
         if self.acceptor.is_synced(ballot) && start + entries.len() as u64 <= self.acceptor.len() {
             // A late one: what came since and was acknowledged must stay.
             return true;
@@ -265,17 +280,17 @@ impl<P: Peer> Log<P> {
         self.acceptor.staged = None;
         self.acceptor.promised = Some(ballot);
         self.acceptor.accepted = Some(ballot);
-        self.round = self.round.max(ballot.round);
+        self.see(Some(ballot));
         self.disk.write(Op::Promised(ballot));
         self.disk.write(Op::Accepted(Some(ballot)));
-        if self.chain.regime != Some(ballot.regime) {
-            self.chain.regime = Some(ballot.regime);
-            self.disk.write(Op::Regime(ballot.regime));
-        }
         if ballot.peer != self.me {
             self.role = Role::Following;
         }
         self.append(entries);
+        if history.is_some() && history != self.accepted_regime() {
+            self.acceptor.left = Some(ballot);
+            self.disk.write(Op::Left(ballot));
+        }
         true
     }
 
@@ -293,13 +308,13 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn on_accept(&mut self, from: P, ballot: Ballot<P>, prev_len: u64, entries: Entries<P>, decided: u64) {
-        if ballot.peer != from || self.is_below_regime(from, ballot) {
+        if ballot.peer != from {
             return;
         }
         if Some(ballot) < self.acceptor.promised {
             return self.nack(from);
         }
-        let sound = entries.iter().all(|entry| entry.config().is_none_or(Config::is_sound));
+        let sound = (prev_len + 1..).zip(&entries).all(|(place, entry)| entry.is_sound(place));
         if !self.acceptor.is_synced(ballot) || !self.acceptor.aligned || prev_len > self.acceptor.len() {
             return self.ask(from, ballot);
         }
@@ -311,12 +326,17 @@ impl<P: Peer> Log<P> {
         self.decide_to(decided.min(self.acceptor.len()));
     }
 
-    pub(super) fn on_beat(&mut self, from: P, ballot: Ballot<P>, len: u64, decided: u64, sync: bool) {
-        if ballot.peer != from || self.is_below_regime(from, ballot) {
+    pub(super) fn on_beat(&mut self, from: P, beat: Beat<P>) {
+        let Beat { ballot, regime, len, decided, sync, sure } = beat;
+        if ballot.peer != from {
             return;
         }
-        if Some(ballot) < self.acceptor.promised {
+        if Some(ballot) < self.acceptor.promised.max(self.seen.filter(|_| self.leader == Some(from))) {
             return self.nack(from);
+        }
+        self.see(Some(ballot));
+        if self.leader == Some(from) {
+            self.follow(Followed { ballot, regime, sure });
         }
         if self.acceptor.is_synced(ballot) {
             self.decide_to(decided.min(self.acceptor.len()));
@@ -329,12 +349,29 @@ impl<P: Peer> Log<P> {
         } else if sync {
             self.ask(from, ballot);
         }
-        // A leader that no longer has in memory what is missing here cannot sync: anybody's store may have it.
-        let behind =
-            self.chain.decided() < decided && (!self.acceptor.is_synced(ballot) || self.acceptor.len() < decided);
-        if behind || self.chain.regime.is_some_and(|regime| regime < ballot.regime) {
-            self.fetch(from, ballot.regime);
+        let Some(regime) = regime else {
+            return;
+        };
+        let mine = self.chain.regime();
+        if mine.is_some() && mine != Some(regime) && !self.acceptor.is_synced(ballot) {
+            self.send_status(from);
+            if self.leader == Some(from) {
+                self.pursue_giving_way(from);
+            }
+            return;
         }
+        // A leader that no longer has in memory what is missing here cannot sync: anybody's store may have it.
+        let lacks = !self.acceptor.is_synced(ballot) || self.acceptor.len() < decided;
+        if self.chain.decided() < decided && lacks {
+            self.fetch(from, regime);
+        }
+    }
+
+    fn follow(&mut self, followed: Followed<P>) {
+        if self.followed.map(|before| before.regime) != Some(followed.regime) {
+            self.histories_changed = true;
+        }
+        self.followed = Some(followed);
     }
 
     /// Moves what is decided from the accepted log to the chain.
@@ -371,25 +408,22 @@ impl<P: Peer> Log<P> {
         self.send(to, LogMessage::Ask { ballot, accepted: None, len, decided, hash });
     }
 
-    fn nack(&mut self, to: P) {
-        if let Some(promised) = self.acceptor.promised {
-            self.send(to, LogMessage::Nack { promised });
-        }
+    /// Somebody has seen this ballot: whoever is to lead has to be above it.
+    pub(super) fn see(&mut self, ballot: Option<Ballot<P>>) {
+        self.seen = self.seen.max(ballot);
     }
 
-    /// Whether the sender is of a regime that was left, which it is told.
-    fn is_below_regime(&mut self, from: P, ballot: Ballot<P>) -> bool {
-        let below = self.chain.regime.is_some_and(|regime| ballot.regime < regime);
-        if below {
-            self.send_status(from);
+    fn nack(&mut self, to: P) {
+        if let Some(promised) = self.acceptor.promised.max(self.seen) {
+            self.send(to, LogMessage::Nack { promised });
         }
-        below
     }
 }
 
 /// The fields of a `Prepare`.
 pub(super) struct Theirs<P> {
     pub(super) ballot: Ballot<P>,
+    pub(super) person: bool,
     pub(super) regime: Option<Regime<P>>,
     pub(super) config_index: u64,
     pub(super) decided: u64,
@@ -400,10 +434,21 @@ pub(super) struct Theirs<P> {
 /// The fields of a `Sync`.
 pub(super) struct SyncPiece<P> {
     pub(super) ballot: Ballot<P>,
+    pub(super) regime: Option<Regime<P>>,
     pub(super) prior: Option<Ballot<P>>,
     pub(super) start: u64,
     pub(super) hash: Option<RunningHash>,
     pub(super) from: u64,
     pub(super) entries: Entries<P>,
     pub(super) len: u64,
+}
+
+/// The fields of a `Beat`.
+pub(super) struct Beat<P> {
+    pub(super) ballot: Ballot<P>,
+    pub(super) regime: Option<Regime<P>>,
+    pub(super) len: u64,
+    pub(super) decided: u64,
+    pub(super) sync: bool,
+    pub(super) sure: bool,
 }

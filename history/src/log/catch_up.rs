@@ -1,5 +1,9 @@
-//! How what was decided reaches those that did not take part: fetched and learnt; and how the log of a
-//! lesser regime gives way to that of a greater one. None of it touches what an acceptor promised or accepted.
+//! How what was decided reaches those that did not take part: fetched and learnt. None of it touches what an acceptor
+//! promised or accepted, save where a history is given up for another.
+//!
+//! A log with something in it leaves its history in one way only: its elected leader shows that it is sure of another (a
+//! [`Beat`](LogMessage::Beat)), and what is decided there is brought. No status, no answer and no snapshot of anybody else
+//! does that.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,10 +11,11 @@ use std::time::Instant;
 use super::chain::Chain;
 use super::durable::Op;
 use super::entry::{Entry, Peer, RunningHash};
-use super::message::{Entries, LogMessage, Snapshot};
+use super::giving_way::{GivingWay, Piece};
+use super::message::{Entries, LogMessage, Snapshot, Standing};
 use super::output::{Alarm, LogEvent, Read};
 use super::{Log, Role};
-use crate::{Index, Regime};
+use crate::{Ballot, Index, Regime};
 
 /// One fetch is under way at a time; another peer is asked when it stays without an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,51 +24,86 @@ pub(super) struct Fetching<P> {
     until: Instant,
 }
 
-/// The log of a greater regime, gathered until there is enough to switch.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Switch<P> {
-    regime: Regime<P>,
-    /// The place up to which both logs are the same, and the hash there.
-    common: u64,
-    hash: RunningHash,
-    entries: Entries<P>,
-    /// Whether the places that were expected to be in common were not: begin at the start.
-    afresh: bool,
+/// What the elected leader showed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Followed<P> {
+    pub(super) ballot: Ballot<P>,
+    /// The history of what is decided there.
+    pub(super) regime: Option<Regime<P>>,
+    /// Whether others give up theirs for it.
+    pub(super) sure: bool,
 }
 
 impl<P: Peer> Log<P> {
+    /// How this log stands.
+    pub fn standing(&self) -> Standing<P> {
+        let Self { chain, seen, .. } = self;
+        let lineage = match self.history() {
+            Some(regime) if chain.regime().is_none() => super::Lineage::known_from(1, regime),
+            _ => chain.lineage().clone(),
+        };
+        let config = chain.config_at(chain.decided()).map(|(_, config)| config.clone());
+        Standing { lineage, decided: chain.decided(), hash: chain.hash(), config, seen: *seen }
+    }
+
     pub(super) fn send_status(&mut self, to: P) {
-        let (regime, decided, hash) = (self.chain.regime, self.chain.decided(), self.chain.hash());
-        self.send(to, LogMessage::Status { regime, decided, hash });
+        let standing = self.standing();
+        self.send(to, LogMessage::Status(standing));
+    }
+
+    /// Whom this peer follows from now on may not know that it is of another history.
+    pub(super) fn show_difference(&mut self, leader: Option<P>) {
+        let regime = self.history();
+        if let Some(leader) = leader.filter(|leader| self.standings.is_elsewhere(*leader, regime)) {
+            self.send_status(leader);
+        }
     }
 
     /// Compares what two peers hold: divergence is detected, not assumed away, and whoever lacks something fetches it.
-    pub(super) fn on_status(&mut self, from: P, regime: Option<Regime<P>>, decided: u64, hash: RunningHash) {
-        let Some(theirs) = regime.filter(|regime| Some(*regime) >= self.chain.regime) else {
+    pub(super) fn on_status(&mut self, from: P, theirs: Standing<P>) {
+        let (regime, decided, hash) = (theirs.regime(), theirs.decided, theirs.hash);
+        self.see(theirs.seen);
+        if self.members.is_reachable(from) {
+            self.standings.note(from, theirs);
+            self.histories_changed = true;
+        }
+        let mine = self.chain.regime();
+        let Some(regime) = regime else {
             // Of two that know nothing neither has anything to say.
-            return if self.chain.regime.is_some() {
+            return if mine.is_some() {
                 self.send_status(from)
             };
         };
-        if regime > self.chain.regime {
-            // A regime in which nothing is known to be decided gives nobody a log.
-            return if decided > 0 {
-                self.fetch(from, theirs)
-            };
+        if mine != Some(regime) {
+            // A history in which nothing is known to be decided gives nobody a log.
+            if decided > 0 && self.may_enter(regime) {
+                self.fetch(from, regime);
+            } else if self.leader == Some(self.me) && mine.is_some() {
+                self.send_status(from);
+            }
+            return;
         }
         match self.chain.hash_at(decided) {
             Some(mine) if mine != hash => self.alarm(Alarm::Diverged { peer: from, index: decided }),
-            _ if self.chain.decided() < decided => self.fetch(from, theirs),
+            _ if self.chain.decided() < decided => self.fetch(from, regime),
             _ if self.chain.decided() > decided => self.send_status(from),
             _ => {}
         }
     }
 
-    /// A leader's log of the regime that this peer is in has another hash; or it is of a greater one.
-    pub(super) fn disagree(&mut self, from: P, regime: Regime<P>, index: u64) {
-        if Some(regime) > self.chain.regime {
-            self.fetch(from, regime);
-        } else if self.chain.hash_at(index).is_some() {
+    /// Whether entries of another history may be learnt without anything being taken back: by a log in which nothing is; or
+    /// beyond its end, by one whose leader is of that history, if its vote counts for none, or the leader is sure.
+    pub(super) fn may_enter(&self, regime: Regime<P>) -> bool {
+        let votes = self.acceptor.accepted.is_some() || self.acceptor.left.is_some();
+        match self.followed {
+            Some(followed) if followed.regime.is_some() => followed.regime == Some(regime) && (followed.sure || !votes),
+            _ => self.chain.regime().is_none() || !votes && self.acceptor.promised.is_none(),
+        }
+    }
+
+    /// Of one history, a log has another hash here than a peer's.
+    pub(super) fn disagree(&mut self, from: P, index: u64) {
+        if self.chain.hash_at(index).is_some() {
             self.alarm(Alarm::Diverged { peer: from, index });
         }
     }
@@ -74,16 +114,11 @@ impl<P: Peer> Log<P> {
             return;
         }
         self.fetching = Some(Fetching { peer, until: self.now + 4 * self.config.heartbeat });
-        let (mut from, mut hash) = (self.chain.decided(), self.chain.hash());
-        if Some(regime) > self.chain.regime
-            && let Some(switch) = self.switch.as_ref().filter(|switch| switch.regime == regime)
-        {
-            from = switch.common + switch.entries.len() as u64;
-            hash = switch.entries.iter().fold(switch.hash, |hash, entry| hash.then(entry));
-            if switch.afresh && from == 0 {
-                hash = RunningHash::default();
-            }
-        }
+        let way = self.giving_way.as_ref().filter(|way| way.regime == regime && way.peer == peer);
+        let (from, hash) = match way {
+            Some(way) => way.next(&self.chain),
+            None => (self.chain.decided(), self.chain.hash()),
+        };
         self.send(peer, LogMessage::Fetch { regime, from, hash });
     }
 
@@ -95,20 +130,21 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn on_fetch(&mut self, from: P, regime: Regime<P>, after: u64, hash: RunningHash) {
-        if self.chain.regime != Some(regime) {
+        if self.chain.regime() != Some(regime) {
             return;
         }
         let decided = self.chain.decided();
-        if after > decided {
-            // The asker comes from another regime whose log is longer than this.
-            return self.teach(vec![from], self.chain.fork().unwrap_or(0).max(self.chain.base()));
-        }
-        match self.chain.hash_at(after) {
-            Some(mine) if mine == hash => self.teach(vec![from], after),
-            Some(_) => self.teach(vec![from], self.chain.fork().unwrap_or(0).min(after).max(self.chain.base())),
+        match self.chain.hash_at(after.min(decided)) {
+            Some(mine) if mine == hash && after <= decided => self.teach(vec![from], after),
+            // The asker has another log, or a longer one: it is told where this one is, and looks for what they share.
+            Some(mine) => {
+                let (from_place, entries) = (after.min(decided), Vec::new());
+                let learn = LogMessage::Learn { regime, from: from_place, hash: Some(mine), entries, decided };
+                self.send(from, learn);
+            }
             None if self.config.has_store => {
                 if self.reads.len() < self.members.reachable().count().max(16) {
-                    self.reads.push_back(Read { to: from, from: after, hash });
+                    self.reads.push_back(Read { to: from, from: after, regime });
                 }
             }
             None => self.send_snapshot(from),
@@ -117,60 +153,59 @@ impl<P: Peer> Log<P> {
 
     /// Sends decided entries after `from`.
     pub(super) fn teach(&mut self, to: Vec<P>, from: u64) {
-        if let Some(regime) = self.chain.regime {
+        if let Some(regime) = self.chain.regime() {
             let (hash, entries, decided) = (self.chain.hash_at(from), self.chain.piece(from), self.chain.decided());
             self.send_all(to, LogMessage::Learn { regime, from, hash, entries, decided });
         }
     }
 
     pub(super) fn send_read(&mut self, read: Read<P>, mut entries: Entries<P>) {
+        let Read { to, from, regime } = read;
+        if self.chain.regime() != Some(regime) {
+            return;
+        }
         // A store that began with a snapshot has nothing before that.
-        if entries.is_empty() && read.from < self.chain.base() {
-            return self.send_snapshot(read.to);
+        if entries.is_empty() && from < self.chain.base() {
+            return self.send_snapshot(to);
         }
         // A store that reads too far would hand out what was only accepted.
-        let decided = self.chain.decided().saturating_sub(read.from);
-        entries.truncate(usize::try_from(decided).unwrap_or(usize::MAX));
-        if let Some(regime) = self.chain.regime {
-            let decided = self.chain.decided();
-            let Read { to, from, .. } = read;
-            self.send(to, LogMessage::Learn { regime, from, hash: None, entries, decided });
-        }
+        let decided = self.chain.decided();
+        entries.truncate(usize::try_from(decided.saturating_sub(from)).unwrap_or(usize::MAX));
+        self.send(to, LogMessage::Learn { regime, from, hash: None, entries, decided });
     }
 
     pub(super) fn on_learn(&mut self, from: P, learn: Learnt<P>) {
-        if Some(learn.regime) < self.chain.regime {
-            return self.send_status(from);
-        }
         if self.fetching.as_ref().is_some_and(|fetching| fetching.peer == from) {
             self.fetching = None;
         }
-        let sound = |entry: &Arc<Entry<P>>| entry.config().is_none_or(|config| config.is_sound());
-        if !learn.entries.iter().all(sound) {
+        if !(learn.from + 1..).zip(&learn.entries).all(|(place, entry)| entry.is_sound(place)) {
             return;
         }
-        if learn.entries.is_empty() && Some(learn.regime) > self.chain.regime && learn.decided == 0 {
+        if self.giving_way.as_ref().is_some_and(|way| way.regime == learn.regime && way.peer == from) {
+            return self.go_on_giving_way(learn);
+        }
+        let same = self.chain.regime() == Some(learn.regime);
+        if !same && !self.may_enter(learn.regime) {
             return;
-        }
-        let nothing = self.chain.decided() == 0 && self.chain.regime.is_none();
-        if nothing && learn.from == 0 {
-            self.enter(learn.regime);
-        }
-        if Some(learn.regime) > self.chain.regime {
-            return self.stage_switch(from, learn);
         }
         let before = self.chain.decided();
         if learn.from > before {
             return self.fetch(from, learn.regime);
         }
-        if let (Some(theirs), Some(mine)) = (learn.hash, self.chain.hash_at(learn.from))
-            && theirs != mine
-        {
-            return self.alarm(Alarm::Diverged { peer: from, index: learn.from });
+        if same {
+            if let (Some(theirs), Some(mine)) = (learn.hash, self.chain.hash_at(learn.from))
+                && theirs != mine
+            {
+                return self.alarm(Alarm::Diverged { peer: from, index: learn.from });
+            }
+        } else if !self.goes_on(&learn) {
+            return;
         }
         let known = usize::try_from(before - learn.from).unwrap_or(usize::MAX);
         for entry in learn.entries.into_iter().skip(known) {
-            self.learn(entry);
+            if !self.learn(entry) {
+                break;
+            }
         }
         if before < self.chain.decided() && self.chain.decided() < learn.decided {
             self.fetch(from, learn.regime);
@@ -178,12 +213,27 @@ impl<P: Peer> Log<P> {
         self.try_establish();
     }
 
-    /// Takes the next decided entry, whoever decided it.
-    fn learn(&mut self, entry: Arc<Entry<P>>) {
+    /// Whether what another history has there is all that is decided here, and more.
+    fn goes_on(&self, learn: &Learnt<P>) -> bool {
+        let known = usize::try_from(self.chain.decided() - learn.from).unwrap_or(usize::MAX);
+        let start = learn.hash.or((learn.from == 0).then(RunningHash::default));
+        let there = |hash: RunningHash| learn.entries.iter().take(known).fold(hash, |hash, entry| hash.then(entry));
+        known <= learn.entries.len() && start.map(there) == Some(self.chain.hash())
+    }
+
+    /// Takes the next decided entry, whoever decided it. Not a takeover that left another place, or another log.
+    fn learn(&mut self, entry: Arc<Entry<P>>) -> bool {
+        let here = (self.chain.decided(), self.chain.hash());
+        if entry.config().and_then(|config| config.fork).is_some_and(|fork| (fork.index, fork.hash) != here) {
+            return false;
+        }
         if self.acceptor.aligned && self.acceptor.tail.front() == Some(&entry) {
             self.acceptor.pop();
         } else {
-            if self.acceptor.aligned {
+            if self.chain.regime().is_some() && entry.begins(self.chain.decided() + 1).is_some() {
+                // What was accepted is of the history that ends here.
+                self.leave_history();
+            } else if self.acceptor.aligned {
                 self.acceptor.aligned = false;
                 self.disk.write(Op::SetAside(self.chain.decided()));
                 // Somebody decided what is not in this log: a leader's ballot is superseded, and what it appends would
@@ -194,93 +244,107 @@ impl<P: Peer> Log<P> {
             self.disk.write(Op::Append { after, entries: vec![Arc::clone(&entry)] });
         }
         self.settle(entry);
+        true
     }
 
-    fn enter(&mut self, regime: Regime<P>) {
-        self.chain.regime = Some(regime);
-        self.disk.write(Op::Regime(regime));
-    }
-
-    /// Gathers the log of a greater regime.
-    fn stage_switch(&mut self, from: P, learn: Learnt<P>) {
-        let Learnt { regime, from: at, hash, entries, decided } = learn;
-        let mut switch = match self.switch.take() {
-            Some(switch) if switch.regime == regime => switch,
-            _ => Switch {
-                regime,
-                common: self.chain.decided(),
-                hash: self.chain.hash(),
-                entries: Vec::new(),
-                afresh: false,
-            },
-        };
-        let have = switch.common + switch.entries.len() as u64;
-        let (brings, before) = (!entries.is_empty(), (switch.common, switch.afresh));
-        // Without a hash, as from a store, nobody has said that what is here was the same there.
-        let is_common = at == 0 || hash.is_some() && hash == self.chain.hash_at(at);
-        if at == have && (is_common || !switch.entries.is_empty()) {
-            switch.entries.extend(entries);
-        } else if at < have && hash.is_some() && hash == self.chain.hash_at(at) {
-            switch = Switch { regime, common: at, hash: hash.unwrap_or_default(), entries, afresh: false };
-        } else if switch.common > 0 {
-            switch = Switch { regime, common: 0, hash: RunningHash::default(), entries: Vec::new(), afresh: true };
-        }
-        let have = switch.common + switch.entries.len() as u64;
-        let moves = brings || before != (switch.common, switch.afresh);
-        let whole = have >= decided && have > 0 && (have > switch.common || !switch.afresh);
-        self.switch = Some(switch);
-        if whole {
-            self.switch_regime();
-        } else if moves {
-            self.fetching = None;
-            self.fetch(from, regime);
-        }
-    }
-
-    /// Leaves the lesser regime for the greater, in one transaction.
-    fn switch_regime(&mut self) {
-        let Some(Switch { regime, common, entries, .. }) = self.switch.take() else {
+    /// The elected leader shows its log, which is of another history than this one.
+    pub(super) fn pursue_giving_way(&mut self, leader: P) {
+        let target = self.followed.and_then(|followed| followed.regime);
+        let Some(regime) = target.filter(|regime| self.may_give_way(*regime)) else {
+            self.giving_way = None;
             return;
         };
+        let known = self.giving_way.as_ref().is_some_and(|way| way.regime == regime && way.peer == leader);
+        if !known {
+            let Some(theirs) = self.standings.get(leader).filter(|theirs| theirs.regime() == Some(regime)) else {
+                return;
+            };
+            let shared = self.chain.lineage().shared(&theirs.lineage);
+            self.giving_way = Some(GivingWay::new(regime, leader, shared, &self.chain));
+            self.fetching = None;
+        }
+        self.fetch(leader, regime);
+    }
+
+    fn go_on_giving_way(&mut self, learn: Learnt<P>) {
+        let Some(mut way) = self.giving_way.take() else {
+            return;
+        };
+        let Learnt { from, hash, entries, decided, .. } = learn;
+        let leads_on = way.take(Piece { from, hash, entries, decided }, &self.chain);
+        let (peer, regime) = (way.peer, way.regime);
+        if way.is_ready() && self.leader == Some(peer) && self.may_give_way(regime) {
+            return self.give_way(way);
+        }
+        let is_ready = way.is_ready();
+        self.giving_way = Some(way);
+        if leads_on && !is_ready {
+            self.fetch(peer, regime);
+        }
+    }
+
+    /// Leaves this history for another, in one transaction.
+    fn give_way(&mut self, way: GivingWay<P>) {
+        let (common, entries) = way.finish();
+        if common < self.chain.decided() {
+            self.take_back(common);
+        }
+        for entry in entries {
+            if !self.learn(entry) {
+                break;
+            }
+        }
+        self.disk.write(Op::Decided(self.chain.decided()));
+        self.histories_changed = true;
+        self.leader.into_iter().for_each(|leader| self.send_status(leader));
+    }
+
+    /// What is decided here after a place is given up.
+    fn take_back(&mut self, common: u64) {
         if common < self.chain.base() {
             // What is in common is no longer in memory; the log begins anew and is read from its start.
-            if common > 0 {
-                return;
-            }
-            self.begin_anew(regime, None);
+            self.begin_anew(None);
         }
-        self.leave_role();
         let dropped = self.chain.cut(common);
         self.tell_undecided(common, dropped);
-        self.acceptor.tail.clear();
-        self.acceptor.tail_weight = 0;
-        self.acceptor.configs.clear();
-        self.acceptor.fork = 0;
-        self.acceptor.aligned = false;
-        self.acceptor.accepted = None;
+        self.leave_history();
         self.applied = self.chain.fold();
         self.snapshot = None;
         self.due = None;
-        for op in [Op::DropAside, Op::Truncate(common), Op::SetAside(common), Op::Accepted(None)] {
-            self.disk.write(op);
-        }
-        self.acceptor.fork = common;
-        self.enter(regime);
-        for entry in entries {
-            self.learn(entry);
-        }
-        self.disk.write(Op::Decided(self.chain.decided()));
     }
 
-    pub(super) fn begin_anew(&mut self, regime: Regime<P>, snapshot: Option<&Snapshot<P>>) {
+    /// What was accepted is of a history that this log leaves: nothing of it is kept, and the vote counts for it no more, below
+    /// the ballot of the leader that shows the other.
+    pub(super) fn leave_history(&mut self) {
+        self.leave_role();
+        let acceptor = &mut self.acceptor;
+        acceptor.tail.clear();
+        acceptor.tail_weight = 0;
+        acceptor.configs.clear();
+        acceptor.fork = self.chain.decided();
+        acceptor.aligned = false;
+        acceptor.accepted = None;
+        let ballot = self.followed.map(|followed| followed.ballot);
+        let decided = self.chain.decided();
+        for op in [Op::DropAside, Op::Truncate(decided), Op::SetAside(decided), Op::Accepted(None)] {
+            self.disk.write(op);
+        }
+        if let Some(ballot) = ballot.max(self.acceptor.promised) {
+            if self.acceptor.promised < Some(ballot) {
+                self.acceptor.promised = Some(ballot);
+                self.disk.write(Op::Promised(ballot));
+            }
+            self.acceptor.left = Some(ballot);
+            self.disk.write(Op::Left(ballot));
+        }
+    }
+
+    pub(super) fn begin_anew(&mut self, snapshot: Option<&Snapshot<P>>) {
         self.leaps += 1;
-        let dropped = self.chain.cut(self.chain.base());
         let base = self.chain.base();
+        let dropped = self.chain.cut(base);
         self.tell_undecided(base, dropped);
-        self.chain = match snapshot {
-            Some(snapshot) => Chain::from_snapshot(Some(regime), snapshot),
-            None => Chain::new(),
-        };
+        self.chain = snapshot.map_or_else(Chain::new, Chain::from_snapshot);
     }
 
     fn tell_undecided(&mut self, common: u64, dropped: Entries<P>) {

@@ -1,17 +1,19 @@
-//! What is decided: it grows, and a takeover aside it never changes.
+//! What is decided: it grows, and unless a history is given up for another it never changes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::entry::{Config, Entry, Peer, RunningHash};
 use super::limits::{MESSAGE_BYTES, MESSAGE_ENTRIES};
+use super::lineage::Lineage;
 use super::message::{Entries, Snapshot};
 use crate::{Applied, Regime};
 
 /// The decided entries that are kept in memory, and what those before them amount to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Chain<P> {
-    pub(super) regime: Option<Regime<P>>,
+    /// Follows from the entries: no label sets it.
+    lineage: Lineage<P>,
     base: u64,
     base_hash: RunningHash,
     /// The exactly-once table at `base`, to fold again from there.
@@ -25,7 +27,7 @@ pub(super) struct Chain<P> {
 impl<P: Peer> Chain<P> {
     pub(super) fn new() -> Self {
         Self {
-            regime: None,
+            lineage: Lineage::default(),
             base: 0,
             base_hash: RunningHash::default(),
             base_applied: Applied::default(),
@@ -35,9 +37,9 @@ impl<P: Peer> Chain<P> {
     }
 
     /// A chain of nothing but what a snapshot stands for.
-    pub(super) fn from_snapshot(regime: Option<Regime<P>>, snapshot: &Snapshot<P>) -> Self {
+    pub(super) fn from_snapshot(snapshot: &Snapshot<P>) -> Self {
         Self {
-            regime,
+            lineage: snapshot.lineage.clone(),
             base: snapshot.index,
             base_hash: snapshot.hash,
             base_applied: snapshot.applied.clone(),
@@ -48,8 +50,12 @@ impl<P: Peer> Chain<P> {
 
     pub(super) fn push(&mut self, entry: Arc<Entry<P>>) {
         let hash = self.hash().then(&entry);
+        let place = self.decided() + 1;
         if let Some(config) = entry.config() {
-            self.configs.insert(self.decided() + 1, config.clone());
+            self.configs.insert(place, config.clone());
+        }
+        if let Some(regime) = entry.begins(place) {
+            self.lineage.push(place, regime);
         }
         self.entries.push_back((entry, hash));
     }
@@ -57,6 +63,7 @@ impl<P: Peer> Chain<P> {
     /// Takes away everything after `len`, which is not below the base. Returns it.
     pub(super) fn cut(&mut self, len: u64) -> Entries<P> {
         let at = self.offset(len);
+        self.lineage.cut(len);
         self.configs.split_off(&(len + 1));
         self.entries.split_off(at).into_iter().map(|(entry, _)| entry).collect()
     }
@@ -68,9 +75,7 @@ impl<P: Peer> Chain<P> {
         {
             self.base += 1;
             self.base_hash = hash;
-            if let Entry::Line(say) = &*entry {
-                self.base_applied.apply(say, self.base);
-            }
+            self.base_applied.fold(&entry, self.base);
         }
         if let Some((last, _)) = self.config_at(self.base) {
             self.configs = self.configs.split_off(&last);
@@ -79,6 +84,15 @@ impl<P: Peer> Chain<P> {
 
     pub(super) fn base(&self) -> u64 {
         self.base
+    }
+
+    /// Of which history it is.
+    pub(super) fn regime(&self) -> Option<Regime<P>> {
+        self.lineage.regime()
+    }
+
+    pub(super) fn lineage(&self) -> &Lineage<P> {
+        &self.lineage
     }
 
     pub(super) fn decided(&self) -> u64 {
@@ -124,18 +138,11 @@ impl<P: Peer> Chain<P> {
         self.configs.last_key_value().map_or(0, |(at, _)| *at)
     }
 
-    /// The last takeover that is kept.
-    pub(super) fn fork(&self) -> Option<u64> {
-        self.configs.values().rev().find_map(|config| config.fork).map(|fork| fork.index)
-    }
-
     /// The exactly-once table after all of this, folded anew.
     pub(super) fn fold(&self) -> Applied {
         let mut applied = self.base_applied.clone();
         for (index, (entry, _)) in (self.base + 1..).zip(&self.entries) {
-            if let Entry::Line(say) = &**entry {
-                applied.apply(say, index);
-            }
+            applied.fold(entry, index);
         }
         applied
     }

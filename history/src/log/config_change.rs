@@ -154,9 +154,8 @@ impl<P: Peer> Log<P> {
         let Some(config) = decided.or_else(|| self.acceptor.configs.first_key_value().map(|(_, config)| config)) else {
             return;
         };
-        let reachable = |voter: P| voter == self.me || self.members.is_reachable(voter);
-        let held = config.carries(Weight::Strict, reachable);
-        let missing: Vec<P> = config.voters.iter().copied().filter(|voter| !held && !reachable(*voter)).collect();
+        let held = config.carries(Weight::Strict, |voter| self.is_present(voter));
+        let missing: Vec<P> = config.voters.iter().copied().filter(|voter| !held && !self.is_present(*voter)).collect();
         if self.quorum.as_ref() != Some(&(held, missing.clone())) {
             self.quorum = Some((held, missing.clone()));
             self.events.push_back(LogEvent::Quorum { held, missing });

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::message::{Entries, Snapshot};
-use crate::{Ballot, Regime};
+use crate::Ballot;
 
 /// One transaction for the disk. Batches are written in the order of their tickets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,8 +22,8 @@ pub enum Op<P> {
     Promised(Ballot<P>),
     /// The ballot under which the log was accepted.
     Accepted(Option<Ballot<P>>),
-    /// The regime of what is decided.
-    Regime(Regime<P>),
+    /// Before this ballot entries of another history may have been acknowledged, of which nothing is kept any more.
+    Left(Ballot<P>),
     /// The entries after this place go.
     Truncate(u64),
     /// These come after the entry at `after`, the last one there is.
@@ -55,8 +55,8 @@ pub struct Durable<P> {
     pub promised: Option<Ballot<P>>,
     /// See [`Op::Accepted`].
     pub accepted: Option<Ballot<P>>,
-    /// See [`Op::Regime`].
-    pub regime: Option<Regime<P>>,
+    /// See [`Op::Left`].
+    pub left: Option<Ballot<P>>,
     /// See [`Op::Decided`].
     pub decided: u64,
     /// The latest, if it is the start of `entries` or within them.
@@ -78,7 +78,7 @@ impl<P> Default for Durable<P> {
         Self {
             promised: None,
             accepted: None,
-            regime: None,
+            left: None,
             decided: 0,
             snapshot: None,
             base: 0,
@@ -117,7 +117,7 @@ impl<P: Clone> Durable<P> {
         match op {
             Op::Promised(ballot) => self.promised = Some(ballot.clone()),
             Op::Accepted(ballot) => self.accepted = ballot.clone(),
-            Op::Regime(regime) => self.regime = Some(regime.clone()),
+            Op::Left(ballot) => self.left = Some(ballot.clone()),
             // All that is known goes, the start with it: the log begins anew.
             Op::Truncate(len) if *len < self.base => {
                 (self.base, self.start, self.snapshot, self.decided) = (*len, None, None, *len);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::limits::ENTRY_OVERHEAD;
-use crate::{Regime, Say};
+use crate::{Regime, Say, Session};
 
 /// What names a peer here: small, ordered, and a number that is the same on every machine.
 pub trait Peer: Copy + Ord + Debug + Into<u128> {}
@@ -29,6 +29,14 @@ pub enum Entry<P> {
         /// Opaque here.
         body: Bytes,
     },
+    /// The lines of a session below `next` count as applied: when the leader put this down, nobody in reach had them. They
+    /// were confirmed in a history that was given up, and no memory or disk kept them.
+    Skip {
+        /// Whose lines.
+        session: Session,
+        /// The number to be applied next.
+        next: u64,
+    },
 }
 
 /// A configuration: whose acknowledgements confirm the entries after it.
@@ -38,11 +46,12 @@ pub struct Config<P> {
     pub voters: Vec<P>,
     /// Whose half outvotes the other half: the highest-ranked voter when this was made.
     pub tie_breaker: P,
-    /// Of a takeover, where it left the log of the regime before.
+    /// Of a takeover, where it left the history before.
     pub fork: Option<Fork<P>>,
 }
 
-/// Where a takeover went its own way. Everything up to here it confirms along with itself.
+/// Where a takeover left the history before it. Its configuration decides itself, by its own voters, and everything up to
+/// here along with itself: a person has said that the voters before it are dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fork<P> {
     /// The regime that the takeover begins.
@@ -107,6 +116,7 @@ impl<P: Peer> Entry<P> {
                 Self::Line(say) => say.weight(),
                 Self::Config(config) => config.voters.len() * size_of::<P>(),
                 Self::Note { body, .. } => body.len(),
+                Self::Skip { .. } => 0,
             }
     }
 
@@ -114,6 +124,23 @@ impl<P: Peer> Entry<P> {
         match self {
             Self::Config(config) => Some(config),
             _ => None,
+        }
+    }
+
+    /// The regime that begins with it, at this place: the first configuration of all founds one, a fork takes over.
+    pub(super) fn begins(&self, place: u64) -> Option<Regime<P>> {
+        let config = self.config()?;
+        match config.fork {
+            Some(fork) => Some(fork.regime),
+            None => (place == 1).then(|| Regime::founded(config.tie_breaker)),
+        }
+    }
+
+    /// Whether an honest log could have it at this place.
+    pub(super) fn is_sound(&self, place: u64) -> bool {
+        match self.config() {
+            Some(config) => config.is_sound() && (place > 1 || config.fork.is_none()),
+            None => place > 1,
         }
     }
 
@@ -157,6 +184,11 @@ impl<P: Peer> Entry<P> {
                 out(&tag.to_be_bytes());
                 out(&(body.len() as u64).to_be_bytes());
                 out(body);
+            }
+            Self::Skip { session, next } => {
+                out(&[3]);
+                out(session.uuid().as_bytes());
+                out(&next.to_be_bytes());
             }
         }
     }

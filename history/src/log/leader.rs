@@ -36,6 +36,8 @@ pub(super) struct Progress {
     sent: Option<u64>,
     /// What it has on disk under this ballot.
     pub(super) acked: u64,
+    /// When it last said so.
+    acked_at: Option<Instant>,
 }
 
 impl<P: Peer> Leading<P> {
@@ -120,12 +122,12 @@ impl<P: Peer> Log<P> {
         if lacks > SYNC_BYTES {
             return;
         }
-        let hash = self.chain.hash_at(start);
+        let (regime, hash) = (self.chain.regime(), self.chain.hash_at(start));
         let mut from = start;
         loop {
             let entries = within_message(self.accepted_after(from));
             let next = from + entries.len() as u64;
-            self.send(to, LogMessage::Sync { ballot, prior, start, hash, from, entries, len: total });
+            self.send(to, LogMessage::Sync { ballot, regime, prior, start, hash, from, entries, len: total });
             if next >= total || next == from {
                 break;
             }
@@ -138,13 +140,14 @@ impl<P: Peer> Log<P> {
 
     /// Counts an acknowledgement: what it is worth is decided by the configuration in force.
     pub(super) fn on_accepted(&mut self, from: P, ballot: Ballot<P>, len: u64) {
-        let longest = self.acceptor.len();
+        let (longest, now) = (self.acceptor.len(), self.now);
         let Role::Leading(leading) = &mut self.role else {
             return;
         };
         if leading.ballot == ballot && len <= longest {
             let progress = leading.progress.entry(from).or_default();
             progress.acked = progress.acked.max(len);
+            progress.acked_at = Some(now);
             self.decide();
         }
     }
@@ -210,13 +213,32 @@ impl<P: Peer> Log<P> {
         let learners: Vec<P> = self.members.reachable().filter(|peer| !targets.contains(peer)).collect();
         let taught = leading.taught;
         leading.taught = decided;
-        self.send_all(synced, LogMessage::Beat { ballot, len, decided, sync: true });
+        let (regime, sure) = (self.chain.regime(), self.is_sure());
+        self.send_all(synced, LogMessage::Beat { ballot, regime, len, decided, sync: true, sure });
         if taught < decided && taught >= self.chain.base() {
             self.teach(learners.clone(), taught);
         }
         if beats {
-            self.send_all(learners, LogMessage::Beat { ballot, len, decided, sync: false });
+            self.send_all(learners, LogMessage::Beat { ballot, regime, len, decided, sync: false, sure });
         }
+    }
+
+    /// Whether others are to give up their history for this one: a quorum has answered since anybody came in reach or was lost,
+    /// and of all histories in reach this is the one that ought to stand.
+    fn is_sure(&self) -> bool {
+        let (Role::Leading(leading), Some((_, config))) = (&self.role, self.chain.config_at(self.chain.decided()))
+        else {
+            return false;
+        };
+        let since = self.members.changed_at();
+        let answered = |voter: P| {
+            let acked_at = || leading.progress.get(&voter).and_then(|progress| progress.acked_at);
+            voter == self.me || self.members.is_reachable(voter) && acked_at() >= Some(since)
+        };
+        self.is_view_settled()
+            && self.best == self.chain.regime()
+            && self.accepted_regime() == self.chain.regime()
+            && config.carries(Weight::Strict, answered)
     }
 
     fn send_accepts(&mut self, ballot: Ballot<P>, mut sent: u64, peers: Vec<P>, decided: u64) {

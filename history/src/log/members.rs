@@ -1,5 +1,6 @@
 //! Who there is, who can be reached, and for how long that has been so.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -25,11 +26,14 @@ pub(super) struct Members<P> {
     lost: BTreeMap<P, (Instant, Loss)>,
     /// In reach, and about to leave.
     leaving: BTreeSet<P>,
+    /// When somebody last came in reach, or was lost.
+    changed_at: Instant,
 }
 
 impl<P: Peer> Members<P> {
-    pub(super) fn new() -> Self {
-        Self { ranked: Vec::new(), reachable: BTreeMap::new(), lost: BTreeMap::new(), leaving: BTreeSet::new() }
+    pub(super) fn new(now: Instant) -> Self {
+        let (reachable, lost) = (BTreeMap::new(), BTreeMap::new());
+        Self { ranked: Vec::new(), reachable, lost, leaving: BTreeSet::new(), changed_at: now }
     }
 
     /// A voter that is no member any more is remembered for what became of it until it is no voter either.
@@ -39,12 +43,17 @@ impl<P: Peer> Members<P> {
     }
 
     pub(super) fn reach(&mut self, peer: P, now: Instant) {
-        self.reachable.entry(peer).or_insert(now);
+        if let Entry::Vacant(vacant) = self.reachable.entry(peer) {
+            vacant.insert(now);
+            self.changed_at = now;
+        }
         self.lost.remove(&peer);
     }
 
     pub(super) fn lose(&mut self, peer: P, loss: Loss, now: Instant) {
-        self.reachable.remove(&peer);
+        if self.reachable.remove(&peer).is_some() {
+            self.changed_at = now;
+        }
         self.leaving.remove(&peer);
         let lost = self.lost.entry(peer).or_insert((now, loss));
         if lost.1 < loss {
@@ -67,6 +76,10 @@ impl<P: Peer> Members<P> {
 
     pub(super) fn reachable(&self) -> impl Iterator<Item = P> {
         self.reachable.keys().copied()
+    }
+
+    pub(super) fn changed_at(&self) -> Instant {
+        self.changed_at
     }
 
     pub(super) fn ranked(&self) -> &[P] {

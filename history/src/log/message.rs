@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Config, Entry, RunningHash};
+use super::entry::{Config, Entry, Peer, RunningHash};
 use super::limits::{MESSAGE_ENTRIES, NUMBER_MAX};
+use super::lineage::Lineage;
 use crate::apply::SessionRow;
 use crate::{Ballot, Regime};
 
@@ -14,6 +15,8 @@ use crate::{Ballot, Regime};
 pub type Entries<P> = Vec<Arc<Entry<P>>>;
 
 /// What one log tells another. Lengths and places are numbers of entries from the start of the log.
+///
+/// A regime in a message names the history that its sender's log is of; a ballot does not.
 ///
 /// ```text
 /// leader    ── Prepare ─────────────▶ voters of every live configuration, each heartbeat until answered
@@ -28,7 +31,7 @@ pub type Entries<P> = Vec<Arc<Entry<P>>>;
 ///
 /// anybody   ── Fetch ───────────────▶ anybody: what was decided after this?
 ///           ◀─ Learn, Snapshot ──────
-/// anybody   ── Status ──────────────▶ whom it meets: what I hold decided, and its hash
+/// anybody   ── Status ──────────────▶ whom it meets: what I hold decided, and who has to agree there
 /// voter     ── Leaving ─────────────▶ leader: make a configuration without me
 /// ```
 ///
@@ -39,7 +42,9 @@ pub enum LogMessage<P> {
     Prepare {
         /// Above every ballot the sender has seen.
         ballot: Ballot<P>,
-        /// Whose log the sender has: logs of different regimes have nothing in common.
+        /// Whether a person has said that the voters which cannot be reached are dead: then others than followers promise too.
+        person: bool,
+        /// The history of the sender's log.
         regime: Option<Regime<P>>,
         /// Where the last configuration stands that the sender knows to be decided.
         config_index: u64,
@@ -54,8 +59,12 @@ pub enum LogMessage<P> {
     Promise {
         /// The ballot promised.
         ballot: Ballot<P>,
-        /// Whose log the sender has.
+        /// The history of what the sender knows to be decided.
+        chain: Option<Regime<P>>,
+        /// The history of the sender's accepted log.
         regime: Option<Regime<P>>,
+        /// Before this ballot the sender may have acknowledged entries of another history. Of it, it has nothing any more.
+        left: Option<Ballot<P>>,
         /// The ballot of the sender's accepted log.
         accepted: Option<Ballot<P>>,
         /// How much the sender knows to be decided.
@@ -78,6 +87,8 @@ pub enum LogMessage<P> {
     Sync {
         /// The leader's.
         ballot: Ballot<P>,
+        /// The history of what is decided there.
+        regime: Option<Regime<P>>,
         /// A follower whose log was accepted under this ballot has a log that agrees up to `start`.
         prior: Option<Ballot<P>>,
         /// What the log is replaced after.
@@ -113,12 +124,17 @@ pub enum LogMessage<P> {
     Beat {
         /// The leader's.
         ballot: Ballot<P>,
-        /// How long it is.
+        /// The history of what is decided there.
+        regime: Option<Regime<P>>,
+        /// How long the log is.
         len: u64,
         /// How much of it is decided.
         decided: u64,
         /// Whether the receiver is to hold what is not decided too.
         sync: bool,
+        /// Whether a quorum has answered since anybody came in reach or was lost, and no other history in reach ought to stand:
+        /// whoever is of another gives that up for this one.
+        sure: bool,
     },
     /// The sender is not where the leader's beat says, and wants a [`Sync`](Self::Sync).
     Ask {
@@ -167,17 +183,25 @@ pub enum LogMessage<P> {
     },
     /// What stands for all entries up to its index, which the sender no longer has.
     Snapshot(SnapshotPiece<P>),
-    /// What the sender holds decided; the receiver compares, and fetches if it has less.
-    Status {
-        /// Of which regime; none while it knows of none.
-        regime: Option<Regime<P>>,
-        /// How much.
-        decided: u64,
-        /// The running hash there.
-        hash: RunningHash,
-    },
+    /// What the sender holds; the receiver compares, and fetches if it has less of the same history.
+    Status(Standing<P>),
     /// The sender, a voter, wants to leave.
     Leaving,
+}
+
+/// How a log stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Standing<P> {
+    /// Of which history it is, and which led there. Empty while it knows of none.
+    pub lineage: Lineage<P>,
+    /// How much is decided.
+    pub decided: u64,
+    /// The running hash there.
+    pub hash: RunningHash,
+    /// Who has to agree to what follows.
+    pub config: Option<Config<P>>,
+    /// The greatest ballot that it has seen of anybody.
+    pub seen: Option<Ballot<P>>,
 }
 
 /// What the log amounts to at some place.
@@ -187,6 +211,8 @@ pub struct Snapshot<P> {
     pub index: u64,
     /// The running hash there.
     pub hash: RunningHash,
+    /// The histories that led there.
+    pub lineage: Lineage<P>,
     /// The configuration in force there.
     pub config: Config<P>,
     /// Where it stands.
@@ -200,12 +226,14 @@ pub struct Snapshot<P> {
 /// A part of a [`Snapshot`], which may be too long for one message.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SnapshotPiece<P> {
-    /// Of which regime.
+    /// The history of the sender's log, which may have begun after the snapshot.
     pub regime: Regime<P>,
     /// See [`Snapshot`].
     pub index: u64,
     /// See [`Snapshot`].
     pub hash: RunningHash,
+    /// See [`Snapshot`].
+    pub lineage: Lineage<P>,
     /// See [`Snapshot`].
     pub config: Config<P>,
     /// See [`Snapshot`].
@@ -222,7 +250,21 @@ pub struct SnapshotPiece<P> {
     pub state: Bytes,
 }
 
-impl<P> LogMessage<P> {
+impl<P: Peer> Standing<P> {
+    /// Of which history it is.
+    pub fn regime(&self) -> Option<Regime<P>> {
+        self.lineage.regime()
+    }
+
+    fn is_sound(&self) -> bool {
+        let plausible = |ballot: &Ballot<P>| ballot.round < NUMBER_MAX && ballot.regime.number < NUMBER_MAX;
+        self.lineage.is_sound()
+            && self.config.as_ref().is_none_or(Config::is_sound)
+            && self.seen.as_ref().is_none_or(plausible)
+    }
+}
+
+impl<P: Peer> LogMessage<P> {
     /// Its name in a word.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -239,7 +281,7 @@ impl<P> LogMessage<P> {
             Self::Fetch { .. } => "Fetch",
             Self::Learn { .. } => "Learn",
             Self::Snapshot(_) => "Snapshot",
-            Self::Status { .. } => "LogStatus",
+            Self::Status(_) => "LogStatus",
             Self::Leaving => "Leaving",
         }
     }
@@ -250,8 +292,8 @@ impl<P> LogMessage<P> {
             Self::Prepare { ballot, config_index, decided, len, .. } => {
                 (vec![ballot.round, *config_index, *decided, *len], 0)
             }
-            Self::Promise { ballot, decided, len, from, entries, .. } => {
-                (vec![ballot.round, *decided, *len, *from], entries.len())
+            Self::Promise { ballot, decided, len, from, entries, left, .. } => {
+                (vec![ballot.round, *decided, *len, *from, left.map_or(0, |left| left.round)], entries.len())
             }
             Self::More { ballot, from } => (vec![ballot.round, *from], 0),
             Self::Sync { ballot, start, from, entries, len, .. } => {
@@ -267,10 +309,10 @@ impl<P> LogMessage<P> {
             Self::Stale { decided } => (vec![*decided], 0),
             Self::Fetch { regime, from, .. } => (vec![regime.number, *from], 0),
             Self::Learn { regime, from, entries, decided, .. } => (vec![regime.number, *from, *decided], entries.len()),
+            Self::Snapshot(piece) if !piece.lineage.is_sound() => return false,
             Self::Snapshot(piece) => (vec![piece.index, piece.at, piece.of], piece.rows.len().min(MESSAGE_ENTRIES)),
-            Self::Status { regime, decided, .. } => {
-                (vec![regime.as_ref().map_or(0, |regime| regime.number), *decided], 0)
-            }
+            Self::Status(standing) if !standing.is_sound() => return false,
+            Self::Status(standing) => (vec![standing.decided], 0),
             Self::Leaving => (vec![], 0),
         };
         lengths.iter().all(|len| *len < NUMBER_MAX) && entries <= MESSAGE_ENTRIES

@@ -31,27 +31,31 @@
 //! # Invariants
 //!
 //! 1. Any two members of a regime agree on every place that both have decided.
-//! 2. What is promised and accepted never goes back within a regime, across crashes too; the chain only grows, save when
-//!    a lesser regime gives way to a greater.
+//! 2. What is promised never goes back, across crashes too, nor does what is accepted while the history is the same; the
+//!    chain only grows, save when a history is given up for another.
 //! 3. A ballot has one leader, and logs accepted under the same ballot are prefixes of each other.
 //! 4. What a quorum ever acknowledged is in every log established later in the regime.
 //! 5. No ballot, no promise and no acknowledgement leaves before what it says is on disk.
 //! 6. At most one configuration is proposed that is not decided.
 
 mod acceptor;
+mod arbitration;
 mod catch_up;
 mod chain;
 mod config_change;
 mod durable;
 mod entry;
+mod giving_way;
 mod leader;
 mod limits;
+mod lineage;
 mod members;
 mod message;
 mod output;
 mod prepare;
 mod quorum;
 mod snapshot;
+mod standings;
 mod start;
 mod step;
 mod view;
@@ -62,22 +66,25 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::{Applied, Ballot, Index, Regime, Say, Verdict};
-use acceptor::{Acceptor, SyncPiece, Theirs};
-use catch_up::{Fetching, Learnt, Switch};
+use crate::{Applied, Ballot, Index, Regime, Say, Session, Verdict};
+use acceptor::{Acceptor, Beat, SyncPiece, Theirs};
+use catch_up::{Fetching, Followed, Learnt};
 use chain::Chain;
 use durable::Disk;
+use giving_way::GivingWay;
 use leader::{Asked, Leading};
 use members::Members;
 use prepare::{Preparing, PromisePiece};
 use snapshot::Gathering;
+use standings::Standings;
 use step::Gated;
 
 pub use durable::{Durable, Op, Write};
 pub use entry::{Config, Entry, Fork, Peer, RunningHash};
 pub use limits::{LogConfig, MESSAGE_BYTES, MESSAGE_ENTRIES, STATE_BYTES, VOTERS_MAX};
+pub use lineage::Lineage;
 pub use members::Loss;
-pub use message::{Entries, LogMessage, Snapshot, SnapshotPiece};
+pub use message::{Entries, LogMessage, Snapshot, SnapshotPiece, Standing};
 pub use output::{Alarm, LogEvent, LogTransmit, Read};
 
 /// One member's part in the confirmed log.
@@ -94,11 +101,29 @@ pub struct Log<P> {
     config: LogConfig,
     /// The time of the last input.
     now: Instant,
+    /// When this run began.
+    started: Instant,
     members: Members<P>,
+    /// What those in reach hold.
+    standings: Standings<P>,
+    /// Whether something has changed that decides which history ought to stand.
+    histories_changed: bool,
+    /// When that has to be looked at again, should nothing change.
+    look_at: Option<Instant>,
+    /// Of which history this log is, as those in reach were told.
+    told: Option<Regime<P>>,
+    /// The history that ought to stand: none, if none in reach has a quorum.
+    best: Option<Regime<P>>,
+    /// Whether that is this peer's, as far as was told.
+    stands: bool,
+    /// For which history the lead was handed over last, and when.
+    handed_over: Option<(Regime<P>, Instant)>,
     /// Whom the election names.
     leader: Option<P>,
-    /// The greatest round seen.
-    round: u64,
+    /// What that one showed last.
+    followed: Option<Followed<P>>,
+    /// The greatest ballot seen of anybody.
+    seen: Option<Ballot<P>>,
     chain: Chain<P>,
     acceptor: Acceptor<P>,
     applied: Applied,
@@ -111,7 +136,7 @@ pub struct Log<P> {
     /// When a leader may be asked for a sync again.
     asked: Option<Instant>,
     fetching: Option<Fetching<P>>,
-    switch: Option<Switch<P>>,
+    giving_way: Option<GivingWay<P>>,
     gathering: Option<Gathering<P>>,
     snapshot: Option<Snapshot<P>>,
     /// A snapshot that lacks only what the program above keeps.
@@ -125,8 +150,6 @@ pub struct Log<P> {
     leaving: Option<Leaving>,
     /// Since when the election names this peer.
     leads_since: Option<Instant>,
-    /// A regime above which a ballot has to be, as somebody said who promised it.
-    outbid: Option<Regime<P>>,
     /// The exactly-once table after the whole log, decided or not, while this peer leads.
     proposed: Option<Applied>,
     /// The acknowledgement to send next: a greater length replaces a lesser.
@@ -157,6 +180,12 @@ impl<P: Peer> Log<P> {
     /// Whom the election follows; oneself, if elected.
     pub fn handle_leader(&mut self, leader: Option<P>, now: Instant) {
         self.step(now, |log| {
+            if log.leader != leader {
+                log.followed = None;
+                log.giving_way = None;
+                log.histories_changed = true;
+                log.show_difference(leader);
+            }
             log.leader = leader;
             log.stopped = false;
             log.retry_at = None;
@@ -194,7 +223,9 @@ impl<P: Peer> Log<P> {
     pub fn handle_unreachable(&mut self, peer: P, loss: Loss, now: Instant) {
         self.step(now, |log| {
             log.members.lose(peer, loss, now);
+            log.standings.forget(peer);
             log.voters_changed = true;
+            log.histories_changed = true;
             log.fetch_elsewhere(peer);
         });
     }
@@ -253,11 +284,22 @@ impl<P: Peer> Log<P> {
     pub(super) fn table_of_accepted(&self) -> Applied {
         let mut table = self.applied.clone();
         for (at, entry) in (self.acceptor.fork + 1..).zip(&self.acceptor.tail) {
-            if let Entry::Line(say) = &**entry {
-                table.apply(say, at);
-            }
+            table.fold(entry, at);
         }
         table
+    }
+
+    /// Puts down at the end of the log that the lines of a session below `next` are not to be had: see [`Entry::Skip`]. Returns
+    /// whether this peer leads, has room, and lines below that are awaited there.
+    pub fn skip(&mut self, session: Session, next: u64) -> bool {
+        let index = self.acceptor.len() + 1;
+        let entry = Arc::new(Entry::Skip { session, next });
+        let is_awaited = self.proposed.as_ref().is_some_and(|table| table.next(session) < next);
+        if !self.has_room() || !is_awaited {
+            return false;
+        }
+        self.proposed.iter_mut().for_each(|table| _ = table.fold(&entry, index));
+        self.lead_entries(vec![entry])
     }
 
     /// Puts a note at the end of the log. Returns whether this peer leads and has room.
@@ -277,8 +319,8 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    /// A person's word that the voters which cannot be reached, exactly `lost`, are dead: the reachable members go on
-    /// without them, in a new regime. Only at the elected leader. Returns whether it began.
+    /// A person's word that the voters which cannot be reached, or have gone over to another history, exactly `lost`, are dead:
+    /// the reachable members go on without them, in a new regime. Only at the elected leader. Returns whether it began.
     pub fn takeover(&mut self, lost: &[P], now: Instant) -> bool {
         let missing = self.missing_voters();
         let mut lost = lost.to_vec();
@@ -337,7 +379,7 @@ impl<P: Peer> Log<P> {
         let leaving = leaving.map(|leaving| leaving.next_ask.min(leaving.until));
         let may_retry = self.leader == Some(self.me) && !self.stopped && self.role == Role::Following;
         let retry = self.retry_at.filter(|_| may_retry);
-        let next = [beat, review, retry, leaving, self.begins_at()].into_iter().flatten().min();
+        let next = [beat, review, retry, leaving, self.look_at, self.begins_at()].into_iter().flatten().min();
         next.map(|at| at.max(self.now))
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::entry::{Entry, RunningHash};
+use super::entry::Entry;
 use super::message::LogMessage;
-use crate::{Ballot, Index};
+use crate::{Ballot, Index, Regime};
 
 /// A message to be sent, encoded once for all its receivers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ pub enum LogEvent<P> {
         /// Whether it counts: false for a line that was applied before, or whose session has expired.
         applies: bool,
     },
-    /// After a takeover that was wrong: the entries from here on lost their places, the last ones first.
+    /// This history was given up for another: the entries from here on lost their places, the last ones first.
     Undecided {
         /// The place.
         index: Index,
@@ -59,6 +59,13 @@ pub enum LogEvent<P> {
     },
     /// Something is wrong that must not be: somebody should look. This peer goes on only as far as that is safe.
     Alarm(Alarm<P>),
+    /// Whether this peer's history ought to stand has changed: see [`Log::stands`](crate::Log::stands).
+    Stands(bool),
+    /// The election names this peer, and another history ought to stand: this member of that one is to lead.
+    HandOver {
+        /// The highest-ranked of them.
+        to: P,
+    },
     /// This peer may say good-bye: it is no voter any more, or has waited for long enough.
     Left,
 }
@@ -89,6 +96,6 @@ pub struct Read<P> {
     pub to: P,
     /// What they come after.
     pub from: u64,
-    /// The running hash there, as far as the asker knows.
-    pub hash: RunningHash,
+    /// In which history: what is read is worth nothing once this peer has given that up.
+    pub regime: Regime<P>,
 }

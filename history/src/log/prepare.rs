@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::durable::Op;
 use super::entry::{Config, Entry, Fork, Peer};
 use super::leader::Leading;
 use super::limits::TAKEOVER;
@@ -19,23 +20,17 @@ pub(super) struct Preparing<P> {
     pub(super) ballot: Ballot<P>,
     /// Own one included, once it is on disk.
     promises: BTreeMap<P, Promised<P>>,
-    /// Whether a new regime begins.
-    fork: Option<Forking>,
+    /// Of a takeover, how long members that do not answer are waited for.
+    takeover: Option<Instant>,
     pub(super) next_beat: Instant,
-}
-
-/// The beginning of a new regime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Forking {
-    /// How long members that do not answer are waited for.
-    until: Instant,
-    /// Whether a person has said that the voters that are missing are dead. Otherwise a quorum has to agree.
-    is_takeover: bool,
 }
 
 /// What one peer promised with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Promised<P> {
+    /// Of which history the accepted log is.
+    regime: Option<Regime<P>>,
+    left: Option<Ballot<P>>,
     accepted: Option<Ballot<P>>,
     decided: u64,
     len: u64,
@@ -50,43 +45,55 @@ impl<P: Peer> Preparing<P> {
         let entries = self.promises.values().flat_map(|promised| &promised.entries);
         entries.filter_map(|entry| entry.config()).flat_map(|config| config.voters.iter().copied())
     }
+
+    /// The greatest log of each history among the promises, and whose it is: that of the latest takeover first, or, where a
+    /// person takes over again, the one that was accepted last.
+    fn candidates(&self, me: P) -> Vec<(P, &Promised<P>)> {
+        let mut greatest: BTreeMap<Regime<P>, (P, &Promised<P>)> = BTreeMap::new();
+        let weight = |peer: P, promised: &Promised<P>| (promised.accepted, promised.len, peer == me);
+        for (peer, promised) in &self.promises {
+            let Some(regime) = promised.regime else { continue };
+            let known = greatest.entry(regime).or_insert((*peer, promised));
+            if weight(known.0, known.1) < weight(*peer, promised) {
+                *known = (*peer, promised);
+            }
+        }
+        let mut candidates: Vec<_> = greatest.into_values().rev().collect();
+        if self.takeover.is_some() {
+            candidates.sort_by_key(|(peer, promised)| std::cmp::Reverse(weight(*peer, promised)));
+        }
+        candidates
+    }
+
+    /// The promises that count in a history of which this is the greatest ballot under which anybody accepted. Whoever is of
+    /// another counts as one that has nothing, if whatever it acknowledged of this one was acknowledged before that ballot:
+    /// then it is in the log that was accepted under it. Otherwise only that one itself would know, and it has forgotten.
+    fn counted(&self, regime: Option<Regime<P>>, accepted: Option<Ballot<P>>) -> BTreeSet<P> {
+        let counts = |promised: &Promised<P>| {
+            promised.regime == regime && promised.accepted.is_some() || promised.left <= accepted
+        };
+        self.promises.iter().filter(|(_, promised)| counts(promised)).map(|(peer, _)| *peer).collect()
+    }
 }
 
 impl<P: Peer> Log<P> {
-    /// Takes a higher round than any seen, and asks all voters of every live configuration once that is on disk: a
+    /// Takes a higher ballot than any seen, and asks all voters of every live configuration once that is on disk: a
     /// ballot that a crash makes forgotten would be taken again, and what was promised to the one told to the other.
-    ///
-    /// Where somebody promised a takeover that came to nothing, nothing lower is accepted any more: then the leader, with a
-    /// quorum, begins a regime of its own above that. It must not lead in that of the takeover, which may have been established
-    /// where it cannot be seen from here.
     pub(super) fn become_preparing(&mut self, is_takeover: bool) {
-        let promised = self.acceptor.promised.map(|ballot| ballot.regime).max(self.outbid);
-        let Some(regime) = promised.max(self.chain.regime) else {
+        let Some(history) = self.history() else {
             return;
         };
-        let forks = is_takeover || self.chain.regime.is_some_and(|mine| mine < regime);
-        let ballot = match forks {
-            false => Ballot { regime, round: self.round.saturating_add(1), peer: self.me },
-            true => Ballot { regime: regime.taken_over(self.me), round: 1, peer: self.me },
-        };
-        let fork = forks.then(|| Forking { until: self.now + TAKEOVER, is_takeover });
-        self.round = ballot.round;
+        let seen = self.acceptor.promised.max(self.seen).max(self.standings.seen());
+        let highest = seen.map_or(history, |seen| seen.regime.max(history));
+        let regime = if is_takeover { highest.taken_over(self.me) } else { highest };
+        let round = seen.filter(|seen| seen.regime == regime).map_or(0, |seen| seen.round);
+        let ballot = Ballot { regime, round: round.saturating_add(1), peer: self.me };
+        let takeover = is_takeover.then(|| self.now + TAKEOVER);
         self.promise(ballot);
         self.retry_at = None;
         let next_beat = self.now + self.config.heartbeat;
-        self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), fork, next_beat });
+        self.role = Role::Preparing(Preparing { ballot, promises: BTreeMap::new(), takeover, next_beat });
         self.gate(Gated::OwnPromise(ballot));
-    }
-
-    /// A blank leader prepares in the regime that it has promised in, and may begin or learn a log of another before it has that one's: to
-    /// lead with it, it takes it into a new regime.
-    pub(super) fn prepare_anew(&mut self) {
-        if let Role::Preparing(Preparing { ballot, fork: None, .. }) = &self.role
-            && self.chain.regime.is_some_and(|regime| regime != ballot.regime)
-        {
-            self.role = Role::Following;
-            self.retry_at = None;
-        }
     }
 
     pub(super) fn send_prepare(&mut self) {
@@ -98,7 +105,8 @@ impl<P: Peer> Log<P> {
             return;
         }
         let ballot = preparing.ballot;
-        let mut asked: BTreeSet<P> = match preparing.fork {
+        let person = preparing.takeover.is_some();
+        let mut asked: BTreeSet<P> = match preparing.takeover {
             Some(_) => self.members.reachable().collect(),
             None => self.live_voters(),
         };
@@ -107,35 +115,45 @@ impl<P: Peer> Log<P> {
             asked.retain(|peer| *peer != self.me && !preparing.promises.contains_key(peer));
         }
         let (decided, config_index) = (self.chain.decided(), self.chain.config_index());
-        let (len, accepted) = (self.acceptor.len(), self.acceptor.accepted);
-        let regime = self.chain.regime;
-        let message = LogMessage::Prepare { ballot, regime, config_index, decided, len, accepted };
+        let regime = self.history();
+        // Of a takeover that was begun here and came to nothing: the others may have to go on without it.
+        let (len, accepted) = match self.accepted_regime() == regime {
+            true => (self.acceptor.len(), self.acceptor.accepted),
+            false => (decided, None),
+        };
+        let message = LogMessage::Prepare { ballot, person, regime, config_index, decided, len, accepted };
         self.send_all(asked.into_iter().collect(), message);
         self.send_more();
     }
 
-    /// Asks for the rest of promises that are ahead of the own log.
-    fn send_more(&mut self) {
-        let mine = (self.acceptor.accepted, self.acceptor.len());
-        let Role::Preparing(preparing) = &self.role else {
-            return;
-        };
-        let ballot = preparing.ballot;
-        let ahead = preparing.promises.iter().filter(|(_, known)| (known.accepted, known.len) > mine);
-        let more = ahead.map(|(peer, known)| (*peer, known.from + known.entries.len() as u64, known.len));
-        let more: Vec<(P, u64)> =
-            more.filter(|(_, have, len)| have < len).map(|(peer, have, _)| (peer, have)).collect();
-        for (peer, from) in more {
+    /// Asks one for the rest of its promise.
+    fn send_more_to(&mut self, peer: P) {
+        if let Role::Preparing(preparing) = &self.role
+            && let Some(known) = preparing.promises.get(&peer)
+            && let from = known.from + known.entries.len() as u64
+            && from < known.len
+            && self.is_ahead(known)
+        {
+            let ballot = preparing.ballot;
             self.send(peer, LogMessage::More { ballot, from });
         }
     }
 
+    /// Asks for the rest of promises that are ahead of the own log.
+    fn send_more(&mut self) {
+        if let Role::Preparing(preparing) = &self.role {
+            let promisers: Vec<P> = preparing.promises.keys().copied().collect();
+            promisers.into_iter().for_each(|peer| self.send_more_to(peer));
+        }
+    }
+
     pub(super) fn on_own_promise(&mut self, ballot: Ballot<P>) {
-        let (decided, len, accepted) = (self.chain.decided(), self.acceptor.len(), self.acceptor.accepted);
+        let (decided, len, regime) = (self.chain.decided(), self.acceptor.len(), self.accepted_regime());
+        let (accepted, left) = (self.acceptor.accepted, self.acceptor.left);
         if let Role::Preparing(preparing) = &mut self.role
             && preparing.ballot == ballot
         {
-            let own = Promised { accepted, decided, len, from: len, entries: Vec::new() };
+            let own = Promised { regime, left, accepted, decided, len, from: len, entries: Vec::new() };
             preparing.promises.insert(self.me, own);
             self.send_prepare();
             self.try_establish();
@@ -143,12 +161,10 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn on_promise(&mut self, from: P, ballot: Ballot<P>, theirs: PromisePiece<P>) {
-        if theirs.regime > self.chain.regime {
-            return self.give_way(from, theirs.regime);
-        }
-        // The log of a lesser regime gives way whole, whatever is in it.
-        let PromisePiece { accepted, decided, len, from: at, entries, .. } =
-            if theirs.regime == self.chain.regime { theirs } else { PromisePiece::empty() };
+        // Of another history nothing counts, but that it promised.
+        let is_kin = theirs.chain.is_none() || theirs.chain == self.history();
+        let PromisePiece { regime, left, accepted, decided, len, from: at, entries, .. } =
+            if is_kin { theirs } else { theirs.elsewhere() };
         let brings_config = entries.iter().any(|entry| entry.config().is_some());
         let mine = (self.acceptor.accepted, self.acceptor.len());
         let Role::Preparing(preparing) = &mut self.role else {
@@ -168,62 +184,45 @@ impl<P: Peer> Log<P> {
                 }
             }
             None => {
-                preparing.promises.insert(from, Promised { accepted, decided, len, from: at, entries });
+                let promised = Promised { regime, left, accepted, decided, len, from: at, entries };
+                preparing.promises.insert(from, promised);
             }
-        }
-        let Some(known) = preparing.promises.get(&from) else {
-            return;
-        };
-        let have = known.from + known.entries.len() as u64;
-        if have < known.len && (known.accepted, known.len) > mine {
-            self.send(from, LogMessage::More { ballot, from: have });
         }
         if brings_config {
             self.send_prepare();
+        } else {
+            self.send_more_to(from);
         }
         self.try_establish();
     }
 
-    /// The log of a greater regime is taken over first; then this peer may lead.
-    fn give_way(&mut self, to: P, regime: Option<Regime<P>>) {
-        if let Role::Preparing(_) = &self.role
-            && let Some(regime) = regime
-        {
-            self.role = Role::Following;
-            self.retry_at = Some(self.now + self.config.heartbeat / 4);
-            self.fetch(to, regime);
-        }
+    pub(super) fn on_nack(&mut self, promised: Ballot<P>) {
+        self.see(Some(promised));
     }
 
-    pub(super) fn on_nack(&mut self, promised: Ballot<P>) {
+    /// Whoever leads, or wants to, under a ballot that is not the greatest takes a greater one in a moment: what it gives its ballot
+    /// for to the world outside must never be less than what anybody here has seen.
+    pub(super) fn outbid(&mut self) {
         let own = match &self.role {
             Role::Preparing(Preparing { ballot, .. }) | Role::Leading(Leading { ballot, .. }) => *ballot,
             Role::Following => return,
         };
-        if promised > own {
-            if promised.regime == own.regime {
-                self.round = self.round.max(promised.round);
-            } else {
-                self.outbid = self.outbid.max(Some(promised.regime));
-            }
+        if self.seen > Some(own) {
             self.role = Role::Following;
             self.retry_at = Some(self.now + self.config.heartbeat / 4);
         }
     }
 
     pub(super) fn on_stale(&mut self, from: P, decided: u64) {
-        let Role::Preparing(Preparing { ballot, .. }) = &self.role else {
-            return;
-        };
-        if let Some(regime) = self.chain.regime
-            && regime <= ballot.regime
+        if let (Role::Preparing(_), Some(regime)) = (&self.role, self.history())
             && self.chain.decided() < decided
         {
             self.fetch(from, regime);
         }
     }
 
-    /// Establishes if the promises are a quorum of each configuration that is live in the greatest log among them.
+    /// Establishes if the promises are a quorum of each configuration that is live in the greatest log among them: in the log of a
+    /// takeover that was begun and may have been decided, or else in that of this peer's history.
     pub(super) fn try_establish(&mut self) {
         if self.fetch_decided() {
             return;
@@ -234,44 +233,55 @@ impl<P: Peer> Log<P> {
         if !preparing.promises.contains_key(&self.me) {
             return;
         }
-        if preparing.fork.is_none() && self.chain.regime != Some(preparing.ballot.regime) {
-            return;
-        }
-        let decided = self.chain.decided();
-        let Some((best, greatest)) = preparing
-            .promises
-            .iter()
-            .max_by_key(|(peer, promised)| (promised.accepted, promised.len, **peer == self.me))
-        else {
-            return;
-        };
-        let mine =
-            *best == self.me || (greatest.accepted, greatest.len) <= (self.acceptor.accepted, self.acceptor.len());
-        let complete = greatest.from + greatest.entries.len() as u64 >= greatest.len;
-        let (ballot, fork) = (preparing.ballot, preparing.fork);
-        if !mine && !complete {
-            return;
-        }
-        let from = if mine { self.acceptor.len() } else { greatest.from };
-        let (staged, prior, prior_len) = (greatest.entries.clone(), greatest.accepted, greatest.len);
-        let promised: BTreeSet<P> = preparing.promises.keys().copied().collect();
-        if let Some(fork) = fork
-            && self.now < fork.until
-            && self.members.reachable().any(|peer| !promised.contains(&peer))
+        if let Some(until) = preparing.takeover
+            && self.now < until
+            && self.members.reachable().any(|peer| !preparing.promises.contains_key(&peer))
         {
             return;
         }
-        if fork.is_none_or(|fork| !fork.is_takeover) {
-            let live = self.live_in(from, &staged, decided);
-            let carried =
-                live.iter().all(|config| config.carries(Weight::TieBroken, |voter| promised.contains(&voter)));
+        let (ballot, takes_over) = (preparing.ballot, preparing.takeover.is_some());
+        if let Some(log) =
+            preparing.candidates(self.me).into_iter().find_map(|log| self.established_log(preparing, log))
+        {
+            self.establish(ballot, log, takes_over);
+        }
+    }
+
+    /// The greatest log of a history among the promises, if enough have promised for it to be led.
+    fn established_log(&self, preparing: &Preparing<P>, (best, greatest): (P, &Promised<P>)) -> Option<Established<P>> {
+        let mine = best == self.me || !self.is_ahead(greatest);
+        let complete = greatest.from + greatest.entries.len() as u64 >= greatest.len;
+        if !mine && !complete || !mine && !self.leads_on(greatest) {
+            return None;
+        }
+        let start = if mine { self.acceptor.len() } else { greatest.from };
+        let entries = if mine { Vec::new() } else { greatest.entries.clone() };
+        if preparing.takeover.is_none() {
+            let counted = preparing.counted(greatest.regime, greatest.accepted);
+            let live = self.live_in(start, &entries);
+            let carried = live.iter().all(|config| config.carries(Weight::TieBroken, |voter| counted.contains(&voter)));
             if live.is_empty() || !carried {
-                return;
+                return None;
             }
         }
-        let staged = if mine { Vec::new() } else { staged };
-        let log = Established { start: from, entries: staged, mine, prior, prior_len };
-        self.establish(ballot, log, fork.map(|_| promised));
+        Some(Established { start, entries, mine, prior: greatest.accepted, prior_len: greatest.len })
+    }
+
+    /// Whether a promised log has what the own one lacks: of another history all of it does.
+    fn is_ahead(&self, promised: &Promised<P>) -> bool {
+        let own = (self.acceptor.accepted, self.acceptor.len());
+        let other_history = promised.accepted.is_some() && promised.regime != self.accepted_regime();
+        other_history || (promised.accepted, promised.len) > own
+    }
+
+    /// Whether a takeover in a promised log, if there is one, left this peer's history behind all that is decided here.
+    fn leads_on(&self, promised: &Promised<P>) -> bool {
+        let decided = self.chain.decided();
+        let fork = promised.entries.iter().rev().find_map(|entry| entry.config().and_then(|config| config.fork));
+        match fork {
+            Some(fork) => fork.index == decided && fork.hash == self.chain.hash() && promised.from == decided,
+            None => promised.regime == self.history() || promised.accepted.is_none(),
+        }
     }
 
     /// Fetches what a promiser knows to be decided and this peer does not. Returns whether there is any.
@@ -289,13 +299,13 @@ impl<P: Peer> Log<P> {
             return false;
         };
         let ahead = *ahead;
-        if let Some(regime) = self.chain.regime {
+        if let Some(regime) = self.history() {
             self.fetch(ahead, regime);
         }
         true
     }
 
-    fn establish(&mut self, ballot: Ballot<P>, log: Established<P>, forks_from: Option<BTreeSet<P>>) {
+    fn establish(&mut self, ballot: Ballot<P>, log: Established<P>, takes_over: bool) {
         let Established { mine, prior, prior_len, .. } = log;
         let own_decided = self.chain.decided();
         let (start, entries) = match mine {
@@ -308,7 +318,7 @@ impl<P: Peer> Log<P> {
         let aside = self.acceptor.len() > own_decided && !self.acceptor.aligned && mine;
         let (mut prior, mut prior_len) = (prior, prior_len);
         if aside || !self.adopt(ballot, start, entries) {
-            if !(forks_from.is_none() && self.may_cut() && self.adopt(ballot, own_decided, Vec::new())) {
+            if !((takes_over || self.may_cut()) && self.adopt(ballot, own_decided, Vec::new())) {
                 return self.give_up(ballot);
             }
             (prior, prior_len) = (None, 0);
@@ -318,10 +328,14 @@ impl<P: Peer> Log<P> {
             _ => BTreeMap::new(),
         };
         self.voters_changed = true;
-        self.role = Role::Leading(Leading::new(ballot, (prior, prior_len), self.chain.decided(), self.now));
-        if let Some(promised) = forks_from {
-            self.fork(promised, ballot);
+        if takes_over {
+            // Whoever is of another history goes over to this one first.
+            let kin = states.iter().filter(|(_, promised)| promised.regime.is_some());
+            let voters: Vec<P> = kin.map(|(peer, _)| *peer).collect();
+            self.fork(&voters, ballot);
+            (prior, prior_len) = (None, 0);
         }
+        self.role = Role::Leading(Leading::new(ballot, (prior, prior_len), self.chain.decided(), self.now));
         self.proposed = Some(self.table_of_accepted());
         for (peer, promised) in states {
             if peer != self.me {
@@ -362,49 +376,52 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    /// The first entry of a takeover.
-    fn fork(&mut self, promised: BTreeSet<P>, ballot: Ballot<P>) {
-        let mut hash = self.chain.hash();
-        for entry in &self.acceptor.tail {
-            hash = hash.then(entry);
-        }
-        let voters: Vec<P> = promised.into_iter().collect();
-        let mut ranked = self.members.in_rank(&voters);
+    /// Begins the history of a takeover, right behind what is decided: so whatever comes before it is what the history before
+    /// has there too. What was accepted and is not decided comes after it.
+    fn fork(&mut self, voters: &[P], ballot: Ballot<P>) {
+        let mut ranked = self.members.in_rank(voters);
         ranked.truncate(super::VOTERS_MAX);
         if !ranked.contains(&self.me) {
             ranked.pop();
             ranked.push(self.me);
         }
-        if let Some(mut config) = Config::of(&ranked) {
-            config.fork = Some(Fork { regime: ballot.regime, index: self.acceptor.len(), hash });
-            self.append(vec![Arc::new(Entry::Config(config))]);
+        let Some(mut config) = Config::of(&ranked) else {
+            return;
+        };
+        let decided = self.chain.decided();
+        config.fork = Some(Fork { regime: ballot.regime, index: decided, hash: self.chain.hash() });
+        let begins = [Arc::new(Entry::Config(config))];
+        let rest = self.acceptor.tail.iter().filter(|entry| entry.config().is_none()).map(Arc::clone);
+        let entries: Entries<P> = begins.into_iter().chain(rest).collect();
+        if self.acceptor.len() > decided {
+            self.acceptor.cut(decided);
+            self.disk.write(Op::Truncate(decided));
         }
+        self.append(entries);
+        self.acceptor.left = Some(ballot);
+        self.disk.write(Op::Left(ballot));
     }
 
     /// The configurations whose quorums a ballot needs, if the log is this peer's up to `from` and then `staged`: the one
-    /// in force at the greatest place known to be decided, and all after it. A takeover leaves those before it behind.
-    fn live_in(&self, from: u64, staged: &Entries<P>, decided: u64) -> Vec<Config<P>> {
-        let mut configs: BTreeMap<u64, &Config<P>> = BTreeMap::new();
-        let known = self.chain.decided();
-        configs.extend(self.chain.config_at(known.min(decided)));
-        for (at, entry) in (known.min(decided) + 1..).zip(self.chain.after(known.min(decided))) {
-            configs.extend(entry.config().map(|config| (at, config)));
-        }
+    /// in force behind all that is known to be decided, and every later one. A takeover leaves those before it behind. What
+    /// a log has at a place that was decided otherwise counts for nothing.
+    fn live_in(&self, from: u64, staged: &Entries<P>) -> Vec<Config<P>> {
+        let decided = self.chain.decided();
+        let in_force = self.chain.config_at(decided).map(|(_, config)| config);
+        let mut later: BTreeMap<u64, &Config<P>> = BTreeMap::new();
         if self.acceptor.aligned {
-            configs.extend(self.acceptor.configs.range(..=from).map(|(at, config)| (*at, config)));
+            later.extend(self.acceptor.configs.range(..=from).map(|(at, config)| (*at, config)));
         }
-        for (at, entry) in (from + 1..).zip(staged) {
-            configs.extend(entry.config().map(|config| (at, config)));
-        }
-        let in_force = configs.range(..=decided).next_back().map_or(0, |(at, _)| *at);
-        let fork = configs.iter().rev().find(|(at, config)| **at > decided && config.fork.is_some());
-        let first = fork.map_or(in_force, |(at, _)| *at);
-        configs.range(first..).map(|(_, config)| (*config).clone()).collect()
+        let staged = (from + 1..).zip(staged).filter(|(at, _)| decided < *at);
+        later.extend(staged.filter_map(|(at, entry)| entry.config().map(|config| (at, config))));
+        let fork = later.iter().rev().find(|(_, config)| config.fork.is_some()).map(|(at, _)| *at);
+        let later = later.range(fork.unwrap_or(0)..).map(|(_, config)| *config);
+        in_force.filter(|_| fork.is_none()).into_iter().chain(later).cloned().collect()
     }
 
     /// The voters of every configuration that is live in the own log.
     pub(super) fn live_voters(&self) -> BTreeSet<P> {
-        let live = self.live_in(self.acceptor.len(), &Vec::new(), self.chain.decided());
+        let live = self.live_in(self.acceptor.len(), &Vec::new());
         live.into_iter().flat_map(|config| config.voters).collect()
     }
 }
@@ -420,7 +437,9 @@ struct Established<P> {
 
 /// The fields of a `Promise` beside its ballot.
 pub(super) struct PromisePiece<P> {
+    pub(super) chain: Option<Regime<P>>,
     pub(super) regime: Option<Regime<P>>,
+    pub(super) left: Option<Ballot<P>>,
     pub(super) accepted: Option<Ballot<P>>,
     pub(super) decided: u64,
     pub(super) len: u64,
@@ -429,8 +448,8 @@ pub(super) struct PromisePiece<P> {
 }
 
 impl<P> PromisePiece<P> {
-    /// Of a log that has nothing.
-    fn empty() -> Self {
-        Self { regime: None, accepted: None, decided: 0, len: 0, from: 0, entries: Vec::new() }
+    /// Of a log of another history: as if it had nothing.
+    fn elsewhere(self) -> Self {
+        Self { regime: None, accepted: None, decided: 0, len: 0, from: 0, entries: Vec::new(), ..self }
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Gathering<P> {
 
 impl<P: Peer> Log<P> {
     pub(super) fn send_snapshot(&mut self, to: P) {
-        let (Some(regime), Some(snapshot)) = (self.chain.regime, &self.snapshot) else {
+        let (Some(regime), Some(snapshot)) = (self.chain.regime(), &self.snapshot) else {
             return;
         };
         let rows: Vec<SessionRow> = snapshot.applied.rows().collect();
@@ -36,6 +36,7 @@ impl<P: Peer> Log<P> {
             regime,
             index: snapshot.index,
             hash: snapshot.hash,
+            lineage: snapshot.lineage.clone(),
             config: snapshot.config.clone(),
             config_index: snapshot.config_index,
             floor: snapshot.applied.floor(),
@@ -53,13 +54,12 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    /// Takes a snapshot that is ahead of what is decided here, or of a greater regime.
+    /// Takes a snapshot that is ahead of what is decided here; or of the history that this one is given up for.
     pub(super) fn on_snapshot(&mut self, from: P, piece: SnapshotPiece<P>) {
-        let SnapshotPiece { regime, index, hash, config, config_index, floor, at, rows, of, state } = piece;
-        let ahead =
-            Some(regime) > self.chain.regime || Some(regime) == self.chain.regime && index > self.chain.decided();
+        let SnapshotPiece { regime, index, hash, lineage, config, config_index, floor, at, rows, of, state } = piece;
         let sound = of <= APPLIED_SESSIONS as u64 && config.is_sound() && config_index <= index && index > 0;
-        if !ahead || !sound || state.len() > STATE_BYTES {
+        let begun = lineage.at(index).is_some();
+        if !self.may_skip_to(from, regime, index) || !sound || !begun || state.len() > STATE_BYTES {
             return;
         }
         let mut gathering = match self.gathering.take() {
@@ -77,26 +77,46 @@ impl<P: Peer> Log<P> {
             return;
         }
         let applied = Applied::from_rows(gathering.floor, gathering.rows);
-        self.install(regime, Snapshot { index, hash, config, config_index, applied, state: gathering.state });
+        self.install(Snapshot { index, hash, lineage, config, config_index, applied, state: gathering.state });
         self.fetching = None;
         self.fetch(from, regime);
     }
 
-    fn install(&mut self, regime: Regime<P>, snapshot: Snapshot<P>) {
+    /// Whether a snapshot in a log of this history may take the place of what is here.
+    fn may_skip_to(&self, from: P, regime: Regime<P>, index: u64) -> bool {
+        match self.chain.regime() {
+            None => self.may_enter(regime),
+            // What was accepted of a takeover is not dropped for what it left, unless a leader has shown that.
+            Some(mine) if mine == regime => {
+                let shown = self.followed.is_some_and(|followed| Some(followed.ballot) > self.acceptor.accepted);
+                index > self.chain.decided() && (self.accepted_regime() == Some(mine) || shown)
+            }
+            Some(_) => {
+                let way = self.giving_way.as_ref();
+                way.is_some_and(|way| way.regime == regime && way.peer == from) && self.may_give_way(regime)
+            }
+        }
+    }
+
+    fn install(&mut self, snapshot: Snapshot<P>) {
         self.leave_role();
-        let other_regime = self.chain.regime.is_some_and(|mine| mine < regime);
+        let other_history = self.giving_way.take().is_some();
+        if self.accepted_regime() != self.chain.regime() && self.chain.regime().is_some() {
+            self.leave_history();
+        }
         // Whether what was accepted here is what the snapshot stands for, and more.
         let until = snapshot.index.saturating_sub(self.acceptor.fork);
         let until = usize::try_from(until).unwrap_or(usize::MAX).min(self.acceptor.tail.len());
         let hash = self.acceptor.tail.range(..until).fold(self.chain.hash(), |hash, entry| hash.then(entry));
         let leads_there = self.acceptor.aligned && hash == snapshot.hash;
-        if other_regime {
-            self.begin_anew(regime, Some(&snapshot));
+        if other_history {
+            self.begin_anew(Some(&snapshot));
+            self.leave_history();
         } else {
             self.leaps += 1;
-            self.chain = Chain::from_snapshot(Some(regime), &snapshot);
+            self.chain = Chain::from_snapshot(&snapshot);
         }
-        let keeps_more = !other_regime && self.acceptor.len() > snapshot.index;
+        let keeps_more = !other_history && self.acceptor.len() > snapshot.index;
         self.acceptor.staged = None;
         self.applied = snapshot.applied.clone();
         if !keeps_more {
@@ -124,11 +144,10 @@ impl<P: Peer> Log<P> {
             }
             self.disk.write(Op::Restart(Box::new(snapshot.clone())));
         }
-        self.disk.write(Op::Regime(regime));
+        self.histories_changed = true;
         if let Some(index) = Index::new(snapshot.index) {
             self.events.push_back(LogEvent::Skipped { index, state: snapshot.state.clone() });
         }
-        self.switch = None;
         self.due = None;
         self.snapshot = Some(snapshot);
     }
@@ -144,8 +163,9 @@ impl<P: Peer> Log<P> {
             && let Some((config_index, config)) = self.chain.config_at(decided)
         {
             let config = config.clone();
-            let (hash, applied) = (self.chain.hash(), self.applied.clone());
-            let snapshot = Snapshot { index: decided, hash, config, config_index, applied, state: Bytes::new() };
+            let (hash, lineage, applied) = (self.chain.hash(), self.chain.lineage().clone(), self.applied.clone());
+            let state = Bytes::new();
+            let snapshot = Snapshot { index: decided, hash, lineage, config, config_index, applied, state };
             self.unsnapshot_bytes = 0;
             match Index::new(decided).filter(|_| self.config.has_state) {
                 Some(index) => {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::limits::TAKEOVER;
-use super::{Acceptor, Chain, Config, Disk, Durable, Entry, Log, LogConfig, LogEvent, Members, Op, Peer, Role};
-use crate::{Applied, Index, Regime};
+use super::{
+    Acceptor, Chain, Config, Disk, Durable, Entry, Log, LogConfig, LogEvent, Members, Op, Peer, Role, Standings,
+};
+use crate::{Applied, Index};
 
 impl<P: Peer> Log<P> {
     /// The log of a newcomer: empty, of no regime, until somebody tells it more.
@@ -15,9 +17,18 @@ impl<P: Peer> Log<P> {
             me,
             config,
             now,
-            members: Members::new(),
+            started: now,
+            members: Members::new(now),
+            standings: Standings::new(),
+            histories_changed: false,
+            look_at: None,
+            told: None,
+            best: None,
+            stands: true,
+            handed_over: None,
             leader: None,
-            round: 0,
+            followed: None,
+            seen: None,
             chain: Chain::new(),
             acceptor: Acceptor::new(),
             applied: Applied::default(),
@@ -27,7 +38,7 @@ impl<P: Peer> Log<P> {
             disk: Disk::new(),
             asked: None,
             fetching: None,
-            switch: None,
+            giving_way: None,
             gathering: None,
             snapshot: None,
             due: None,
@@ -37,7 +48,6 @@ impl<P: Peer> Log<P> {
             review_at: None,
             leaving: None,
             leads_since: None,
-            outbid: None,
             proposed: None,
             ack: None,
             reads: VecDeque::new(),
@@ -62,13 +72,10 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn is_blank(&self) -> bool {
-        self.chain.regime.is_none() && self.acceptor.len() == 0
+        self.chain.decided() == 0 && self.acceptor.len() == 0
     }
 
     pub(super) fn begin_here(&mut self) {
-        let regime = Regime::founded(self.me);
-        self.chain.regime = Some(regime);
-        self.disk.write(Op::Regime(regime));
         let first = Config { voters: vec![self.me], tie_breaker: self.me, fork: None };
         self.append(vec![Arc::new(Entry::Config(first))]);
         self.disk.write(Op::Decided(1));
@@ -78,25 +85,26 @@ impl<P: Peer> Log<P> {
     /// When a leader that finds no log anywhere begins one. Whoever had it died before anybody learnt it: if that one comes
     /// back, two groups have met.
     pub(super) fn begins_at(&self) -> Option<Instant> {
-        self.leads_since.filter(|_| self.is_blank()).map(|since| since + TAKEOVER)
+        let may_begin = self.is_blank() && !self.standings.any_elsewhere(None);
+        self.leads_since.filter(|_| may_begin).map(|since| since + TAKEOVER)
     }
 
     /// The log of a member that comes back with what was on its disk. Decided entries are told again from the start.
     pub fn restore(me: P, config: LogConfig, durable: Durable<P>, now: Instant) -> Self {
         let mut log = Self::new(me, config, now);
-        let Durable { promised, accepted, regime, decided, base, entries, fork, aside, start, .. } = durable;
+        let Durable { promised, accepted, left, decided, base, entries, fork, aside, start, .. } = durable;
         if let Some(start) = start {
-            log.chain = Chain::from_snapshot(regime, &start);
+            log.chain = Chain::from_snapshot(&start);
             log.applied = start.applied.clone();
             let state = start.state.clone();
             log.events.extend(Index::new(start.index).map(|index| LogEvent::Skipped { index, state }));
             log.snapshot = Some(*start);
         }
-        log.chain.regime = regime;
         log.acceptor.promised = promised;
         log.acceptor.accepted = accepted;
+        log.acceptor.left = left;
         log.acceptor.fork = base;
-        log.round = promised.map_or(0, |ballot| ballot.round);
+        log.seen = promised;
         for entry in entries {
             log.acceptor.push(entry);
         }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{
-    Alarm, Asked, Entry, Learnt, Log, LogEvent, LogMessage, LogTransmit, Peer, PromisePiece, Role, SyncPiece, Theirs,
+    Alarm, Asked, Beat, Entry, Learnt, Log, LogEvent, LogMessage, LogTransmit, Peer, PromisePiece, Role, SyncPiece,
+    Theirs,
 };
-use crate::{Ballot, Index, Verdict};
+use crate::{Ballot, Index};
 
 /// What waits for the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,7 +29,8 @@ impl<P: Peer> Log<P> {
         if self.begins_at().is_some_and(|at| at <= self.now) {
             self.begin_here();
         }
-        self.prepare_anew();
+        self.outbid();
+        self.review_histories();
         let elected = self.leader == Some(self.me) && !self.stopped;
         let waits = self.retry_at.is_some_and(|at| self.now < at);
         match &self.role {
@@ -50,21 +52,24 @@ impl<P: Peer> Log<P> {
 
     pub(super) fn receive(&mut self, from: P, message: LogMessage<P>) {
         match message {
-            LogMessage::Prepare { ballot, regime, config_index, decided, len, accepted } => {
-                self.on_prepare(from, Theirs { ballot, regime, config_index, decided, len, accepted });
+            LogMessage::Prepare { ballot, person, regime, config_index, decided, len, accepted } => {
+                self.on_prepare(from, Theirs { ballot, person, regime, config_index, decided, len, accepted });
             }
-            LogMessage::Promise { ballot, regime, accepted, decided, len, from: at, entries } => {
-                self.on_promise(from, ballot, PromisePiece { regime, accepted, decided, len, from: at, entries });
+            LogMessage::Promise { ballot, chain, regime, left, accepted, decided, len, from: at, entries } => {
+                let piece = PromisePiece { chain, regime, left, accepted, decided, len, from: at, entries };
+                self.on_promise(from, ballot, piece);
             }
             LogMessage::More { ballot, from: after } => self.on_more(from, ballot, after),
-            LogMessage::Sync { ballot, prior, start, hash, from: at, entries, len } => {
-                self.on_sync(from, SyncPiece { ballot, prior, start, hash, from: at, entries, len });
+            LogMessage::Sync { ballot, regime, prior, start, hash, from: at, entries, len } => {
+                self.on_sync(from, SyncPiece { ballot, regime, prior, start, hash, from: at, entries, len });
             }
             LogMessage::Accept { ballot, prev_len, entries, decided } => {
                 self.on_accept(from, ballot, prev_len, entries, decided);
             }
             LogMessage::Accepted { ballot, len } => self.on_accepted(from, ballot, len),
-            LogMessage::Beat { ballot, len, decided, sync } => self.on_beat(from, ballot, len, decided, sync),
+            LogMessage::Beat { ballot, regime, len, decided, sync, sure } => {
+                self.on_beat(from, Beat { ballot, regime, len, decided, sync, sure });
+            }
             LogMessage::Ask { ballot, accepted, len, decided, hash } => {
                 self.on_ask(from, ballot, Asked { accepted, len, decided, hash });
             }
@@ -75,27 +80,26 @@ impl<P: Peer> Log<P> {
                 self.on_learn(from, Learnt { regime, from: at, hash, entries, decided });
             }
             LogMessage::Snapshot(piece) => self.on_snapshot(from, piece),
-            LogMessage::Status { regime, decided, hash } => self.on_status(from, regime, decided, hash),
+            LogMessage::Status(standing) => self.on_status(from, standing),
             LogMessage::Leaving => self.on_leaving(from),
         }
     }
 
     /// Puts the next decided entry into the chain, and into state.
     pub(super) fn settle(&mut self, entry: Arc<Entry<P>>) {
+        let before = self.chain.regime();
         self.chain.push(Arc::clone(&entry));
+        self.histories_changed |= before != self.chain.regime();
         let decided = self.chain.decided();
         self.unsnapshot_bytes += entry.weight();
         self.disk.note_decided(decided);
-        let applies = match &*entry {
-            Entry::Line(say) => self.applied.apply(say, decided) == Verdict::Applied,
-            Entry::Config(_) => {
-                // Whoever restarts without knowing it needs the voters before it too, who may be gone.
-                self.disk.write_decided();
-                self.voters_changed = true;
-                true
-            }
-            Entry::Note { .. } => true,
-        };
+        let applies = self.applied.fold(&entry, decided);
+        if entry.config().is_some() {
+            // Whoever restarts without knowing it needs the voters before it too, who may be gone.
+            self.disk.write_decided();
+            self.voters_changed = true;
+            self.histories_changed = true;
+        }
         if let Some(index) = Index::new(decided) {
             self.events.push_back(LogEvent::Decided { index, entry, applies });
         }

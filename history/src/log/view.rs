@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::entry::{Config, Entry, Peer, RunningHash};
-use super::{Log, Role};
-use crate::{Applied, Ballot, Index, Regime, Session};
+use super::{Lineage, Log, Role};
+use crate::{Applied, Ballot, Index, Regime, Say, Session, Verdict};
 
 impl<P: Peer> Log<P> {
     /// Whose log it is.
@@ -17,10 +17,10 @@ impl<P: Peer> Log<P> {
         self.live_voters().into_iter().collect()
     }
 
-    /// The voters that cannot be reached, in order.
+    /// The voters that cannot be reached, or have gone over to another history, in order.
     pub fn missing_voters(&self) -> Vec<P> {
         let mut missing = self.voters();
-        missing.retain(|voter| *voter != self.me && !self.members.is_reachable(*voter));
+        missing.retain(|voter| !self.is_present(*voter));
         missing
     }
 
@@ -62,9 +62,19 @@ impl<P: Peer> Log<P> {
         self.config.has_state
     }
 
-    /// The regime of what is decided here.
+    /// The history of what is decided here.
     pub fn regime(&self) -> Option<Regime<P>> {
-        self.chain.regime
+        self.chain.regime()
+    }
+
+    /// The histories that led to what is decided here.
+    pub fn lineage(&self) -> &Lineage<P> {
+        self.chain.lineage()
+    }
+
+    /// Under which ballot this peer's vote began to count for no history but that of its log.
+    pub fn left(&self) -> Option<Ballot<P>> {
+        self.acceptor.left
     }
 
     /// The running hash over all that is decided here.
@@ -80,6 +90,29 @@ impl<P: Peer> Log<P> {
     /// A decided entry, if it is still in memory.
     pub fn get(&self, index: Index) -> Option<&Arc<Entry<P>>> {
         self.chain.get(index.number())
+    }
+
+    /// Whether a peer in reach is known to be of another history.
+    pub fn is_elsewhere(&self, peer: P) -> bool {
+        self.standings.is_elsewhere(peer, self.history())
+    }
+
+    /// Whether anybody in reach is known to be of another history.
+    pub fn meets_others(&self) -> bool {
+        self.standings.any_elsewhere(self.history())
+    }
+
+    /// Whether a line would be the next of its session but for others before it, behind all that is proposed.
+    pub fn is_early(&self, say: &Say) -> bool {
+        self.proposed.as_ref().unwrap_or(&self.applied).verdict(say) == Verdict::Early
+    }
+
+    /// The decided lines that are in memory, in order.
+    pub fn lines(&self) -> impl Iterator<Item = &Say> {
+        self.chain.after(self.chain.base()).filter_map(|entry| match &**entry {
+            Entry::Line(say) => Some(say),
+            _ => None,
+        })
     }
 
     /// The accepted entry at a place, decided or not, if it is in memory.

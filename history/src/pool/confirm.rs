@@ -1,11 +1,13 @@
 //! How lines leave a pool that feeds a log: by being confirmed, and in no other way.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Pool;
 use super::lane::{Lane, Line};
 use super::limits::Limits;
-use super::message::Say;
+use super::message::{Message, Say, Want};
+use super::output::{To, Transmit};
 use crate::{Index, Session};
 
 impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
@@ -42,6 +44,7 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
         }
         self.pulls.advance(session, self.lanes.next(session), now);
         self.behind.forget(session);
+        self.gaps.close(session);
         self.leave_below(session, number + 1, now);
     }
 
@@ -83,6 +86,54 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
         let lane = self.lanes.get(session)?;
         let at = usize::try_from(number.checked_sub(lane.lo())?).ok()?;
         lane.shown_line(at).map(|line| &line.say)
+    }
+
+    /// Of what is pulled, the numbers that have left because they are confirmed: those of each session from the first that is wanted.
+    pub(crate) fn wanted_of_log(&mut self, wants: &[Want]) -> BTreeMap<Session, std::ops::Range<u64>> {
+        let wants = self.within_table(wants).iter();
+        let below = wants.filter_map(|want| Some((want.session, want.from..self.lanes.get(want.session)?.lo())));
+        below.filter(|(_, numbers)| !numbers.is_empty()).collect()
+    }
+
+    /// A message came from a peer whose log is of another history: what is confirmed there does not come with the log.
+    pub(crate) fn handle_message_from_elsewhere(&mut self, from: P, message: Message, now: Instant) {
+        self.from_elsewhere = true;
+        self.handle_message(from, message, now);
+        self.from_elsewhere = false;
+    }
+
+    /// What the log has to have next of a session is below what is kept: it is looked for at everybody.
+    pub(crate) fn want_below(&mut self, session: Session, from: u64, now: Instant) {
+        if self.gaps.open(session, from, now) {
+            let everybody: Vec<P> = self.reachable.iter().copied().collect();
+            everybody.into_iter().for_each(|peer| self.send_digest(peer, true));
+        }
+    }
+
+    /// A session of which nobody in reach has what is missing below what is kept, and the first number that is kept.
+    pub(crate) fn lacking(&self, now: Instant) -> Option<(Session, u64)> {
+        let session = self.gaps.hopeless(&self.reachable, now)?;
+        Some((session, self.lanes.get(session)?.lo()))
+    }
+
+    /// Nothing below what is kept of a session is looked for any longer.
+    pub(crate) fn close_gap(&mut self, session: Session) {
+        self.gaps.close(session);
+    }
+
+    /// Nothing below what is kept is looked for any longer.
+    pub(crate) fn close_gaps(&mut self) {
+        self.gaps.close_all();
+    }
+
+    /// The oldest line of a session that is kept.
+    pub(crate) fn oldest(&self, session: Session) -> Option<&Say> {
+        Some(&self.lanes.get(session)?.first()?.say)
+    }
+
+    /// Answers a pull with lines that have left the pool.
+    pub(crate) fn send_line(&mut self, peer: P, say: Say) {
+        self.transmits.push_back(Transmit { to: To::One(peer), message: Message::Say(say) });
     }
 
     fn leave_below(&mut self, session: Session, next: u64, now: Instant) {

@@ -23,6 +23,7 @@ impl<P: Copy + Ord> Pool<P> {
             return;
         }
         match say.id.number.cmp(&self.lanes.next(session)) {
+            Ordering::Less if !self.gaps.is_empty() => self.take_below(say, now),
             Ordering::Less => self.counts.duplicates += 1,
             // Nobody has lines of this session that this pool has not said.
             _ if session == self.session => self.counts.malformed += 1,
@@ -40,6 +41,15 @@ impl<P: Copy + Ord> Pool<P> {
         self.pull(peer, wants);
     }
 
+    /// Pulls what a digest offers of what is missing below what is kept.
+    pub(super) fn fill_gaps(&mut self, peer: P, ranges: &[Range], now: Instant) {
+        if !self.gaps.is_empty() {
+            let ranges = self.within_table(ranges);
+            let wants = self.gaps.handle_offer(peer, ranges, now);
+            self.pull(peer, wants);
+        }
+    }
+
     /// Answers a pull: lines up to a bound, then what is left of the sessions not finished.
     pub(super) fn answer(&mut self, peer: P, wants: &[Want]) {
         let wants = self.within_table(wants);
@@ -50,7 +60,10 @@ impl<P: Copy + Ord> Pool<P> {
                 continue;
             };
             if from < lane.lo() {
-                ranges.push(lane.range(session));
+                // What is confirmed stands in the log, which answers for it.
+                if !self.is_confirmed {
+                    ranges.push(lane.range(session));
+                }
                 continue;
             }
             for line in lane.lines_from(from) {
@@ -94,10 +107,6 @@ impl<P: Copy + Ord> Pool<P> {
 
     /// Skips what nobody reachable has had for long enough.
     pub(super) fn give_up(&mut self, now: Instant) {
-        if self.is_confirmed {
-            // What others no longer keep is confirmed, and comes through the log.
-            return;
-        }
         for skip in self.behind.due(now) {
             let want = self.skip_to(skip, now);
             self.pull(skip.peer, want.into_iter().collect());
@@ -131,6 +140,17 @@ impl<P: Copy + Ord> Pool<P> {
         self.pull_more(session, now);
     }
 
+    /// Takes a line that is missing below what is kept.
+    fn take_below(&mut self, say: Say, now: Instant) {
+        let session = say.id.session;
+        let lo = self.lanes.get(session).map_or(0, Lane::lo);
+        let body = Bytes::copy_from_slice(&say.body);
+        for line in self.gaps.take(Line { say: Say { body, ..say }, came: now }, lo).into_iter().flatten().rev() {
+            self.lanes.put_back(line);
+            self.touched.push(session);
+        }
+    }
+
     /// Asks whoever else has more of `session`, if a line has just ended its pull.
     fn pull_more(&mut self, session: Session, now: Instant) {
         let next = self.lanes.next(session);
@@ -146,7 +166,7 @@ impl<P: Copy + Ord> Pool<P> {
         let expired = self.lanes.get(session).is_none() && say.lamport <= self.lanes.floor();
         if expired {
             self.counts.refused += 1;
-        } else if !self.behind.contains(session) && self.reachable.contains(&from) {
+        } else if (self.is_confirmed || !self.behind.contains(session)) && self.reachable.contains(&from) {
             let want = self.want(session, from, say.id.number + 1, now);
             self.pull(from, want.into_iter().collect());
         }
@@ -165,9 +185,17 @@ impl<P: Copy + Ord> Pool<P> {
         if range.hi <= next || expired || range.session == self.session {
             return None;
         }
-        if range.lo > next && range.lo == range.hi {
+        if range.lo > next && range.lo == range.hi && !self.from_elsewhere {
             // Nothing follows what is missing: a newcomer's range, that says nothing of who else has it.
             return None;
+        }
+        if range.lo > next && self.is_confirmed {
+            // What is missing is confirmed there: it comes with the log, or, if that is of another history, for the asking. There it may
+            // be in nobody's memory any more.
+            if self.from_elsewhere {
+                _ = self.behind.offer(peer, range, now);
+            }
+            return self.want(range.session, peer, range.hi, now);
         }
         if range.lo > next {
             let skip = self.behind.offer(peer, range, now)?;

@@ -31,7 +31,7 @@ pub(super) const GIVE_UP: Duration = Duration::from_secs(3);
 /// The most bytes sent in answer to one pull; the rest is announced and pulled again.
 ///
 /// It keeps an answer from filling a link's queue while costing one round trip for some thousand lines.
-pub(super) const PULL_ANSWER: usize = 256 * 1024;
+pub(crate) const PULL_ANSWER: usize = 256 * 1024;
 
 /// How far ahead of everything seen a Lamport time may be before it is taken for nonsense.
 ///

@@ -1,35 +1,52 @@
 //! The invariants, looked at after each step. A broken one is returned, so that mutations can expect it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use history::{Alarm, Ballot, Durable, Entry, Index, Log, LogEvent, LogMessage, Regime, Session};
+use history::{Alarm, Ballot, Durable, Entry, Index, Log, LogEvent, LogMessage, Regime, RunningHash, Session};
 
 pub(crate) type Id = u8;
 
 /// What was seen of the whole group.
 #[derive(Default)]
 pub(crate) struct Check {
-    /// What anybody decided.
+    /// What anybody decided: in which history, and where.
     pub(crate) decided: BTreeMap<(Regime<Id>, u64), Arc<Entry<Id>>>,
     promised: BTreeMap<Id, Option<Ballot<Id>>>,
     /// The greatest ballot that was established so far.
     greatest: Option<Ballot<Id>>,
     /// The same when each place was first decided: a log established under a lesser one need not have it.
-    decided_by: BTreeMap<u64, Option<Ballot<Id>>>,
+    decided_by: BTreeMap<(Regime<Id>, u64), Option<Ballot<Id>>>,
     established: BTreeMap<Id, Ballot<Id>>,
-    applied: BTreeMap<Id, BTreeMap<Session, u64>>,
-    last: BTreeMap<Id, u64>,
-    /// What a program above each log makes of what it decided.
-    program: BTreeMap<Id, u64>,
-    /// The same where a snapshot was made.
-    kept: BTreeMap<u64, u64>,
-    /// Who began with a snapshot.
-    skipped: BTreeSet<Id>,
+    told: BTreeMap<Id, Told>,
+    /// What a program made of all up to a place where a snapshot was made.
+    kept: BTreeMap<(Regime<Id>, u64), u64>,
+    /// The running hash at each place that a peer took back, until something stands there again.
+    taken_back: BTreeMap<(Id, u64), RunningHash>,
     pub(crate) seen: Seen,
     pub(crate) broken: Option<String>,
-    /// Whether a takeover may fork the log.
-    pub(crate) forks: bool,
+}
+
+/// What one peer was told that is decided, the last of it last.
+#[derive(Default)]
+struct Told {
+    steps: Vec<Step>,
+    /// Up to where a snapshot stands for all.
+    from: u64,
+    hash: RunningHash,
+    program: u64,
+    /// Of each session the number that is to be applied next. After a snapshot it is not known.
+    next: BTreeMap<Session, u64>,
+    skipped: bool,
+    leaps: u64,
+}
+
+/// One decided place, and what was before it.
+struct Step {
+    regime: Option<Regime<Id>>,
+    hash: RunningHash,
+    program: u64,
+    next: Option<(Session, Option<u64>)>,
 }
 
 /// That the runs are not empty.
@@ -37,12 +54,37 @@ pub(crate) struct Check {
 pub(crate) struct Seen {
     pub(crate) truncating_syncs: u32,
     pub(crate) two_configurations: u32,
-    pub(crate) switches: u32,
+    pub(crate) taken_back: u32,
     pub(crate) configs: u32,
     pub(crate) restarts: u32,
     pub(crate) snapshots: u32,
     pub(crate) states: u32,
     pub(crate) lines: u32,
+}
+
+impl Told {
+    fn last(&self) -> u64 {
+        self.from + self.steps.len() as u64
+    }
+
+    fn regime(&self) -> Option<Regime<Id>> {
+        self.steps.last().and_then(|step| step.regime)
+    }
+
+    fn begin_at(&mut self, place: u64, hash: RunningHash, program: u64) {
+        *self = Self { from: place, hash, program, skipped: place > 0, leaps: self.leaps, ..Self::default() };
+    }
+
+    fn undo(&mut self) {
+        if let Some(Step { hash, program, next, .. }) = self.steps.pop() {
+            (self.hash, self.program) = (hash, program);
+            match next {
+                Some((session, Some(before))) => drop(self.next.insert(session, before)),
+                Some((session, None)) => drop(self.next.remove(&session)),
+                None => {}
+            }
+        }
+    }
 }
 
 impl Check {
@@ -52,87 +94,118 @@ impl Check {
 
     /// A peer begins a run.
     pub(crate) fn begin(&mut self, id: Id) {
-        self.applied.remove(&id);
-        self.program.remove(&id);
-        self.last.remove(&id);
+        self.told.remove(&id);
         self.established.remove(&id);
-        self.skipped.remove(&id);
+        self.taken_back.retain(|(peer, _), _| *peer != id);
     }
 
-    /// I1, I6: what a peer is told is what all were told, in order, each line once.
+    /// I1, I6: what a peer is told is what all of its history were told, in order, each line once.
     pub(crate) fn event(&mut self, id: Id, log: &Log<Id>, event: &LogEvent<Id>) {
         match event {
-            LogEvent::Decided { index, entry, applies } => {
-                let at = index.number();
-                let last = self.last.insert(id, at).unwrap_or(at - 1);
-                if last + 1 != at {
-                    self.fail(format!("I2: {id} decides {at} after {last}"));
-                }
-                // Events are told later than they happen, in which time only a fork may have changed the regime.
-                if let Some(regime) = log.regime().filter(|_| !self.forks) {
-                    let greatest = self.greatest;
-                    self.decided_by.entry(at).or_insert(greatest);
-                    let known = self.decided.entry((regime, at)).or_insert_with(|| Arc::clone(entry));
-                    if known != entry {
-                        let known = Arc::clone(known);
-                        self.fail(format!("I1: {id} decides {entry:?} at {at}, where {known:?} stands"));
-                    }
-                }
-                let program = self.program.entry(id).or_default();
-                *program = program.wrapping_mul(31).wrapping_add(at ^ entry.weight() as u64);
-                self.seen.configs += u32::from(matches!(**entry, Entry::Config(_)));
-                if let Entry::Line(say) = &**entry {
-                    self.seen.lines += 1;
-                    let first = if self.skipped.contains(&id) { say.id.number } else { 0 };
-                    let next = self.applied.entry(id).or_default().entry(say.id.session).or_insert(first);
-                    if *applies && *next != say.id.number && !self.forks {
-                        let next = *next;
-                        self.fail(format!("I6: {id} applies {} where {next} is next", say.id));
-                    } else if *applies {
-                        *next = say.id.number + 1;
-                    }
-                }
-            }
+            LogEvent::Decided { index, entry, applies } => self.note_decided(id, log, index.number(), entry, *applies),
             LogEvent::Undecided { index, .. } => {
-                self.seen.switches += 1;
-                self.last.insert(id, index.number() - 1);
-                if !self.forks {
-                    self.fail(format!("{id} takes {index} back without a takeover"));
+                self.seen.taken_back += 1;
+                let told = self.told.entry(id).or_default();
+                if told.last() != index.number() {
+                    let last = told.last();
+                    return self.fail(format!("I2: {id} takes {index} back after {last}"));
                 }
+                self.taken_back.insert((id, index.number()), told.hash);
+                told.undo();
             }
             LogEvent::Skipped { index, state } => {
                 self.seen.snapshots += 1;
-                if let Ok(bytes) = <[u8; 8]>::try_from(&**state) {
-                    let state = u64::from_be_bytes(bytes);
-                    let kept = self.kept.get(&index.number()).copied();
-                    self.program.insert(id, state);
-                    self.seen.states += 1;
-                    if kept != Some(state) && !self.forks {
-                        self.fail(format!("{id} has {state} for what the program kept at {index}: {kept:?}"));
+                let regime = log.lineage().at(index.number());
+                let program = match (<[u8; 8]>::try_from(&**state), regime) {
+                    (Ok(bytes), Some(regime)) => {
+                        let state = u64::from_be_bytes(bytes);
+                        let kept = self.kept.get(&(regime, index.number())).copied();
+                        self.seen.states += 1;
+                        if kept != Some(state) {
+                            self.fail(format!("{id} has {state} for what the program kept at {index}: {kept:?}"));
+                        }
+                        state
                     }
-                }
-                self.last.insert(id, index.number());
-                self.applied.remove(&id);
-                self.skipped.insert(id);
+                    _ => 0,
+                };
+                let told = self.told.entry(id).or_default();
+                told.leaps = log.leaps();
+                let hash = log.hash_at(index.number()).unwrap_or_default();
+                told.begin_at(index.number(), hash, program);
+                told.steps.push(Step { regime, hash, program, next: None });
+                told.from -= 1;
             }
             LogEvent::Alarm(Alarm::Diverged { peer, index }) => {
                 self.fail(format!("{id} and {peer} diverge by {index}"))
             }
             LogEvent::Alarm(alarm) => self.fail(format!("{id}: {alarm:?}")),
             LogEvent::SnapshotDue { index } => {
-                let state = self.program.get(&id).copied().unwrap_or_default();
-                let kept = *self.kept.entry(index.number()).or_insert(state);
-                if kept != state && !self.forks {
+                let told = self.told.entry(id).or_default();
+                let (state, regime) = (told.program, told.regime());
+                let Some(regime) = regime else { return };
+                let kept = *self.kept.entry((regime, index.number())).or_insert(state);
+                if kept != state {
                     self.fail(format!("{id} makes {state} of all up to {index}, others {kept}"));
                 }
             }
-            LogEvent::Quorum { .. } | LogEvent::Left => {}
+            LogEvent::Quorum { .. } | LogEvent::Stands(_) | LogEvent::HandOver { .. } | LogEvent::Left => {}
+        }
+    }
+
+    fn note_decided(&mut self, id: Id, log: &Log<Id>, at: u64, entry: &Arc<Entry<Id>>, applies: bool) {
+        let told = self.told.entry(id).or_default();
+        if at == 1 && told.leaps < log.leaps() {
+            told.leaps = log.leaps();
+            told.begin_at(0, RunningHash::default(), 0);
+        }
+        let last = told.last();
+        if last + 1 != at {
+            return self.fail(format!("I2: {id} decides {at} after {last}"));
+        }
+        let regime = begins(entry, at).or(told.regime());
+        let (hash, program) = (told.hash, told.program);
+        told.hash = hash.then(entry);
+        let now = told.hash;
+        told.program = program.wrapping_mul(31).wrapping_add(at ^ entry.weight() as u64);
+        let mut next = None;
+        let mut wrong = None;
+        if let Entry::Line(say) = &**entry {
+            let known = told.next.get(&say.id.session).copied();
+            let expected = known.unwrap_or(if told.skipped { say.id.number } else { 0 });
+            if applies && expected != say.id.number {
+                wrong = Some(format!("I6: {id} applies {} where {expected} is next", say.id));
+            }
+            next = applies.then_some((say.id.session, known));
+            if applies {
+                told.next.insert(say.id.session, say.id.number + 1);
+            }
+        }
+        if let Entry::Skip { session, next: to } = &**entry {
+            let known = told.next.get(session).copied();
+            next = Some((*session, known));
+            told.next.insert(*session, known.unwrap_or(0).max(*to));
+        }
+        told.steps.push(Step { regime, hash, program, next });
+        wrong.into_iter().for_each(|what| self.fail(what));
+        self.seen.lines += u32::from(matches!(**entry, Entry::Line(_)));
+        self.seen.configs += u32::from(matches!(**entry, Entry::Config(_)));
+        // N5: what lost its place and stands there again was taken back for nothing.
+        if self.taken_back.remove(&(id, at)) == Some(now) {
+            self.fail(format!("N5: {id} took {at} back, and has the same there again"));
+        }
+        let Some(regime) = regime else { return };
+        let greatest = self.greatest;
+        self.decided_by.entry((regime, at)).or_insert(greatest);
+        let known = self.decided.entry((regime, at)).or_insert_with(|| Arc::clone(entry));
+        if known != entry {
+            let known = Arc::clone(known);
+            self.fail(format!("I1: {id} decides {entry:?} at {at}, where {known:?} stands"));
         }
     }
 
     /// What the program above a log keeps at this moment.
     pub(crate) fn state(&self, id: Id) -> [u8; 8] {
-        self.program.get(&id).copied().unwrap_or_default().to_be_bytes()
+        self.told.get(&id).map_or(0, |told| told.program).to_be_bytes()
     }
 
     /// I5: no promise and no acknowledgement leaves before what it says is on disk; nor does a ballot, which would be
@@ -199,16 +272,37 @@ impl Check {
     fn established(&mut self, id: Id, ballot: Ballot<Id>, log: &Log<Id>) {
         self.seen.two_configurations += u32::from(log.undecided_configs() > 0);
         self.greatest = self.greatest.max(Some(ballot));
-        let decided_by = &self.decided_by;
-        let decided = self.decided.range((ballot.regime, 0)..=(ballot.regime, u64::MAX));
-        let lost = decided.filter_map(|((_, at), entry)| {
+        let regimes = accepted_regimes(log);
+        let at_place = |at: u64| regimes.iter().rev().find(|(from, _)| *from <= at).map(|(_, regime)| *regime);
+        let lost = self.decided.iter().filter_map(|((regime, at), entry)| {
+            if at_place(*at) != Some(*regime) {
+                return None;
+            }
             let mine = log.accepted_entry(Index::new(*at)?);
             let gone = mine.is_none() && *at > log.accepted_len();
-            let earlier = decided_by.get(at).is_some_and(|by| *by < Some(ballot));
+            let earlier = self.decided_by.get(&(*regime, *at)).is_some_and(|by| *by < Some(ballot));
             (earlier && (gone || mine.is_some_and(|mine| mine != entry))).then_some(*at)
         });
         if let Some(at) = lost.min() {
             self.fail(format!("I4: {id} establishes a log without what was decided at {at}"));
         }
     }
+}
+
+/// The history that begins with an entry.
+pub(crate) fn begins(entry: &Entry<Id>, at: u64) -> Option<Regime<Id>> {
+    match entry {
+        Entry::Config(config) if at == 1 => Some(Regime::founded(config.tie_breaker)),
+        Entry::Config(config) => config.fork.map(|fork| fork.regime),
+        _ => None,
+    }
+}
+
+/// The histories of an accepted log, each from its first place on.
+fn accepted_regimes(log: &Log<Id>) -> Vec<(u64, Regime<Id>)> {
+    let known = (1..=log.decided()).filter_map(|at| Some((at, log.lineage().at(at)?)));
+    let begun = |at: u64| Some((at, begins(log.accepted_entry(Index::new(at)?)?, at)?));
+    let mut regimes: Vec<_> = known.chain((log.decided() + 1..=log.accepted_len()).filter_map(begun)).collect();
+    regimes.dedup_by_key(|(_, regime)| *regime);
+    regimes
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use history::{Entry, Index, Log, LogConfig, LogEvent, LogMessage};
+use history::{Entry, Index, Log, LogConfig, LogEvent, LogMessage, Standing};
 use rand::RngExt;
 
 use crate::check::{Check, Id};
@@ -102,7 +102,9 @@ fn a_quorum_of_the_newest_configuration_only_is_noticed() {
         })?;
         let empty = LogMessage::Promise {
             ballot: *ballot,
-            regime: Some(ballot.regime),
+            chain: log.regime(),
+            regime: log.regime(),
+            left: None,
             accepted: None,
             decided: 0,
             len: 0,
@@ -221,11 +223,8 @@ fn what_was_decided_elsewhere_differently_is_noticed_when_two_meet() {
     let mut sim = Sim::new(1, 2, LogConfig::default());
     sim.pass(2 * SECOND);
     let log = sim.log(0).expect("it is up");
-    let status = LogMessage::Status {
-        regime: log.regime(),
-        decided: log.decided(),
-        hash: log.hash_at(log.decided() - 1).expect("it is kept"),
-    };
+    let hash = log.hash_at(log.decided() - 1).expect("it is kept");
+    let status = LogMessage::Status(Standing { hash, ..log.standing() });
     sim.deliver(0, 1, status);
     assert!(sim.check.broken.as_ref().is_some_and(|what| what.contains("diverge")));
 }
@@ -238,11 +237,11 @@ fn a_sync_that_would_change_what_is_decided_is_refused() {
     let mut ballot = log.established().expect("it leads");
     ballot.round += 1;
     let other = log.get(Index::FIRST).cloned().expect("it is kept");
-    let decided = sim.log(1).map_or(0, |log| log.decided());
+    let (decided, regime) = sim.log(1).map_or((0, None), |log| (log.decided(), log.regime()));
     let hash = Some(history::RunningHash::default());
     let entries = vec![other; 1 + usize::try_from(decided).expect("a short log")];
     let len = decided + 1;
-    sim.deliver(0, 1, LogMessage::Sync { ballot, prior: None, start: 0, hash, from: 0, entries, len });
+    sim.deliver(0, 1, LogMessage::Sync { ballot, regime, prior: None, start: 0, hash, from: 0, entries, len });
     let answer = sim.sent.last().map(|(from, to, message)| (*from, *to, message.clone()));
     assert!(matches!(answer, Some((1, 0, LogMessage::Status { .. }))));
     assert_eq!(sim.log(1).map(|log| log.decided()), Some(decided));

@@ -56,6 +56,9 @@ pub(crate) struct Sim {
     /// Whom each pair knows to be in reach.
     known: BTreeSet<(Id, Id)>,
     leaders: BTreeMap<Id, Option<Id>>,
+    /// Whose history ought not to stand, as they say themselves.
+    outranked: BTreeSet<Id>,
+    election_changed: bool,
     loss: u32,
     said: BTreeMap<u64, u64>,
     posted: u64,
@@ -64,10 +67,18 @@ pub(crate) struct Sim {
     pub(crate) tamper: Tamper,
     pub(crate) sent: Vec<(Id, Id, LogMessage<Id>)>,
     pub(crate) left: BTreeSet<Id>,
+    began: Instant,
+    /// Whether what happens is printed: `LOG_TRACE=1`.
+    is_traced: bool,
 }
 
 impl Sim {
     pub(crate) fn new(seed: u64, size: u8, config: LogConfig) -> Self {
+        Self::founded_by(&[0], seed, size, config)
+    }
+
+    /// Several groups that were founded apart, each by one of these.
+    pub(crate) fn founded_by(founders: &[Id], seed: u64, size: u8, config: LogConfig) -> Self {
         let mut sim = Self {
             now: start(),
             rng: SmallRng::seed_from_u64(seed),
@@ -75,6 +86,8 @@ impl Sim {
             part: vec![0; usize::from(size)],
             known: BTreeSet::new(),
             leaders: BTreeMap::new(),
+            outranked: BTreeSet::new(),
+            election_changed: false,
             loss: 0,
             said: BTreeMap::new(),
             posted: 0,
@@ -83,9 +96,13 @@ impl Sim {
             tamper: Tamper::default(),
             sent: Vec::new(),
             left: BTreeSet::new(),
+            began: start(),
+            is_traced: std::env::var_os("LOG_TRACE").is_some(),
         };
+        sim.began = sim.now;
         for id in 0..size {
-            let log = if id == 0 { Log::found(id, config, sim.now) } else { Log::new(id, config, sim.now) };
+            let founds = founders.contains(&id);
+            let log = if founds { Log::found(id, config, sim.now) } else { Log::new(id, config, sim.now) };
             let peer = Peer {
                 log: Some(log),
                 durable: Durable::default(),
@@ -138,12 +155,14 @@ impl Sim {
 
     /// The process ends, and with it all that is not on disk.
     pub(crate) fn crash(&mut self, id: Id) {
+        self.trace(format_args!("{id} crashes"));
         let peer = &mut self.peers[usize::from(id)];
         peer.log = None;
         peer.disk.clear();
         peer.inbox.clear();
         self.known.retain(|(one, _)| *one != id);
         self.leaders.remove(&id);
+        self.outranked.remove(&id);
         self.notice(Some(id));
     }
 
@@ -151,6 +170,7 @@ impl Sim {
         if self.is_up(id) {
             return;
         }
+        self.trace(format_args!("{id} starts again"));
         let (now, config) = (self.now, self.config);
         self.check.begin(id);
         self.check.seen.restarts += 1;
@@ -164,6 +184,7 @@ impl Sim {
     }
 
     pub(crate) fn cut(&mut self, parts: &[u8]) {
+        self.trace(format_args!("the network is cut into {parts:?}"));
         self.part = parts.to_vec();
         self.notice(None);
     }
@@ -230,6 +251,16 @@ impl Sim {
         assert!(same && applied == self.said(), "{what}: {applied} of {} applied; {roles:#?}", self.said());
     }
 
+    fn elapsed(&self) -> u128 {
+        self.now.duration_since(self.began).as_millis()
+    }
+
+    fn trace(&self, what: std::fmt::Arguments<'_>) {
+        if self.is_traced {
+            println!("{:>8} {what}", self.elapsed());
+        }
+    }
+
     fn reaches(&self, one: Id, other: Id) -> bool {
         let part = |id: Id| self.part[usize::from(id)];
         one != other && self.is_up(one) && self.is_up(other) && part(one) == part(other)
@@ -253,7 +284,9 @@ impl Sim {
                     self.put(one, delay, Input::Unreachable(other, loss));
                 }
             }
-            let leader = (0..self.size()).find(|id| *id == one || self.reaches(one, *id));
+            let reached = |id: &Id| *id == one || self.reaches(one, *id);
+            let stands = |id: &Id| !self.outranked.contains(id);
+            let leader = (0..self.size()).filter(reached).find(stands).or((0..self.size()).find(reached));
             if self.leaders.insert(one, leader) != Some(leader) {
                 self.put(one, delay, Input::Members((0..self.size()).collect()));
                 self.put(one, delay, Input::Leader(leader));
@@ -336,8 +369,17 @@ impl Sim {
             if let LogEvent::SnapshotDue { index } = event {
                 log.keep_state(index, self.check.state(id).to_vec().into());
             }
-            if event == LogEvent::Left {
-                self.left.insert(id);
+            match event {
+                LogEvent::Left => drop(self.left.insert(id)),
+                LogEvent::Stands(stands) => {
+                    self.election_changed = true;
+                    if stands {
+                        self.outranked.remove(&id)
+                    } else {
+                        self.outranked.insert(id)
+                    };
+                }
+                _ => {}
             }
         }
         while let Some(read) = log.poll_read() {
@@ -360,6 +402,9 @@ impl Sim {
                     continue;
                 }
                 self.check.send(id, &self.peers[usize::from(id)].durable, &message);
+                if self.is_traced {
+                    println!("{:>8} {id} -> {to} {}", self.elapsed(), brief(&message));
+                }
                 self.sent.push((id, to, message.clone()));
                 if self.sent.len() > 2_000 {
                     self.sent.clear();
@@ -371,6 +416,9 @@ impl Sim {
             }
         }
         self.peers[usize::from(id)].log = Some(log);
+        if std::mem::take(&mut self.election_changed) {
+            self.notice(None);
+        }
     }
 
     fn put(&mut self, to: Id, delay: Duration, input: Input) {
@@ -385,4 +433,18 @@ impl Sim {
         self.posted += 1;
         peer.inbox.insert((*last, self.posted), input);
     }
+}
+
+/// A message without its entries.
+fn brief(message: &LogMessage<Id>) -> String {
+    let mut message = message.clone();
+    let count = match &mut message {
+        LogMessage::Promise { entries, .. }
+        | LogMessage::Sync { entries, .. }
+        | LogMessage::Accept { entries, .. }
+        | LogMessage::Learn { entries, .. } => std::mem::take(entries).len(),
+        _ => 0,
+    };
+    let text = format!("{message:?}").replace("Regime ", "").replace("Reverse", "");
+    if count > 0 { format!("{text} and {count} entries") } else { text }
 }

@@ -96,7 +96,6 @@ fn of_two_the_other_cannot_know_when_the_tie_breaker_dies_and_goes_on_after_a_ta
     let now = sim.now;
     assert_eq!(sim.log(1).map(|log| log.applied().is_empty()), Some(true));
     assert_eq!(sim.log_mut(1).map(|log| log.takeover(&[], now)), Some(false), "those lost are to be named");
-    sim.check.forks = true;
     assert_eq!(sim.log_mut(1).map(|log| log.takeover(&[0], now)), Some(true));
     sim.pass(3 * SECOND);
     assert_eq!(voters(&sim, 1), [1]);
@@ -106,7 +105,6 @@ fn of_two_the_other_cannot_know_when_the_tie_breaker_dies_and_goes_on_after_a_ta
 #[test]
 fn after_a_takeover_on_one_side_the_other_gives_its_lines_back_and_follows() {
     let mut sim = settled(4);
-    sim.check.forks = true;
     sim.cut(&[0, 0, 1, 1]);
     sim.pass(10 * SECOND);
     // The half with the tie-breaker goes on by itself; the other is told that it is dead.
@@ -119,7 +117,7 @@ fn after_a_takeover_on_one_side_the_other_gives_its_lines_back_and_follows() {
     assert_eq!(voters(&sim, 2), [2, 3]);
     sim.heal();
     sim.pass(20 * SECOND);
-    assert!(sim.check.seen.switches > 0, "confirmed lines move here and nowhere else");
+    assert!(sim.check.seen.taken_back > 0, "confirmed lines move here and nowhere else");
     sim.assert_converged("met again");
 }
 
@@ -164,11 +162,16 @@ fn what_was_learnt_instead_is_not_acknowledged_to_a_leader_that_was_superseded()
     let [x, y, z] = [1, 2, 3].map(|session| Arc::new(Entry::Line(line(session, 0))));
     let hash = Some(RunningHash::default());
     let entries = vec![Arc::clone(&config), x];
-    log.handle_message(0, LogMessage::Sync { ballot, prior: None, start: 0, hash, from: 0, entries, len: 2 }, now);
+    log.handle_message(
+        0,
+        LogMessage::Sync { ballot, regime: None, prior: None, start: 0, hash, from: 0, entries, len: 2 },
+        now,
+    );
     let entries = vec![config, y, Arc::clone(&z)];
     log.handle_message(2, LogMessage::Learn { regime, from: 0, hash, entries, decided: 3 }, now);
     let prior = Some(ballot);
-    let sync = LogMessage::Sync { ballot, prior, start: 2, hash: None, from: 2, entries: vec![z], len: 3 };
+    let regime = Some(regime);
+    let sync = LogMessage::Sync { ballot, regime, prior, start: 2, hash: None, from: 2, entries: vec![z], len: 3 };
     log.handle_message(0, sync, now);
     while let Some(write) = log.poll_write() {
         log.handle_written(write.ticket, now);
@@ -207,8 +210,7 @@ fn a_line_that_follows_one_which_was_proposed_before_is_confirmed() {
     let ballot = Some(Ballot { regime, round: 1, peer: 1 });
     let config = Arc::new(Entry::Config(Config { voters: vec![1], tie_breaker: 1, fork: None }));
     let entries = vec![config, Arc::new(Entry::Line(line(5, 0)))];
-    let durable =
-        Durable { promised: ballot, accepted: ballot, regime: Some(regime), decided: 1, entries, ..Durable::default() };
+    let durable = Durable { promised: ballot, accepted: ballot, decided: 1, entries, ..Durable::default() };
     let me = (1_u8, Session::new(Uuid::from_u128(1)));
     let mut history = History::restore(me, Limits::default(), LogConfig::default(), durable, 1, now);
     history.resume(vec![line(5, 0), line(5, 1)], now);
@@ -242,8 +244,7 @@ fn a_line_that_follows_one_which_only_the_log_has_is_confirmed() {
     let ballot = Some(Ballot { regime, round: 1, peer: 1 });
     let config = Arc::new(Entry::Config(Config { voters: vec![1], tie_breaker: 1, fork: None }));
     let entries = vec![config, Arc::new(Entry::Line(line(5, 0)))];
-    let durable =
-        Durable { promised: ballot, accepted: ballot, regime: Some(regime), decided: 1, entries, ..Durable::default() };
+    let durable = Durable { promised: ballot, accepted: ballot, decided: 1, entries, ..Durable::default() };
     let me = (1_u8, Session::new(Uuid::from_u128(1)));
     let mut history = History::restore(me, Limits::default(), LogConfig::default(), durable, 1, now);
     history.adopt(after_one_line(now).pool().baseline(), now);

@@ -39,8 +39,7 @@ impl Driver {
     pub(super) fn tend_disk(&mut self, now: Now) {
         let Some(disk) = &mut self.disk else { return };
         while let Some(read) = disk.next_read() {
-            let regime = self.group.history().log().regime();
-            self.reading.push(async move { (regime, read.await) }.boxed());
+            self.reading.push(read.boxed());
         }
         if let Some(fit) = disk.tend(&self.group, now.instant) {
             self.group.handle_disk(fit, now);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use history::{Index, MessageId, Regime, Say};
+use history::{Index, Lineage, MessageId, Say};
 use transport::PeerId;
 
 use crate::name::Name;
@@ -26,15 +26,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(super) struct Confirmed {
     pub(super) has_disk: bool,
-    /// The lines up to this place are shown as earlier ones, if at all: in this regime, and no other.
+    /// The lines up to this place are shown as earlier ones, if at all: as far as the log has the same histories there.
     pub(super) told_below: u64,
-    pub(super) told_in: Option<Regime<PeerId>>,
+    pub(super) told_in: Lineage<PeerId>,
     /// The last confirmed lines.
     pub(super) recent: VecDeque<Recent>,
     recent_bytes: usize,
     recent_lines: usize,
-    /// Of which regime the log was that they were learnt from, and how often it had gone on without telling of every place.
-    learnt_in: Option<Regime<PeerId>>,
+    /// Of which histories the log was that they were learnt from, and how often it had gone on without telling of every place.
+    learnt_in: Lineage<PeerId>,
     leaps: u64,
     /// The lines that were told as earlier ones before the log had them.
     told: BTreeSet<MessageId>,
@@ -67,12 +67,12 @@ pub(super) struct Recent {
 }
 
 impl Confirmed {
-    pub(super) fn new(has_disk: bool, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>) -> Self {
+    pub(super) fn new(has_disk: bool, decided: (Lineage<PeerId>, u64), recent: Vec<(Index, Say)>) -> Self {
         let (told_in, told_below) = decided;
         let mut confirmed = Self {
             has_disk,
             told_below,
-            told_in,
+            told_in: told_in.clone(),
             recent: VecDeque::new(),
             recent_bytes: 0,
             recent_lines: 0,
@@ -94,9 +94,10 @@ impl Confirmed {
     }
 
     /// What the leader has confirmed, which this newcomer is about to learn.
-    pub(super) fn adopt(&mut self, decided: (Option<Regime<PeerId>>, u64), recent: Vec<(Index, Say)>, now: Instant) {
-        if decided >= (self.told_in, self.told_below) {
-            let learnt = if decided.0 == self.told_in { self.restored } else { 0 };
+    pub(super) fn adopt(&mut self, decided: (Lineage<PeerId>, u64), recent: Vec<(Index, Say)>, now: Instant) {
+        let is_known = decided.0.regime() == self.told_in.regime();
+        if !is_known || decided.1 >= self.told_below {
+            let learnt = if is_known { self.restored } else { 0 };
             (self.told_in, self.told_below) = decided;
             (self.recent, self.recent_bytes, self.recent_lines) = (VecDeque::new(), 0, 0);
             self.offer_at = Some(now + PATIENCE);
@@ -131,7 +132,7 @@ impl Confirmed {
     /// The log is so far, with all that is before. The owner is told of this place, and no more in doubt from which run it is.
     pub(super) fn learn(&mut self, index: Index) {
         self.restored = self.restored.min(index.number() - 1);
-        if self.told_in.is_some() && index.number() >= self.told_below {
+        if self.told_below > 0 && index.number() >= self.told_below {
             self.told.clear();
         }
         let unlearnt = self.recent.iter_mut().filter(|recent| !recent.learnt);
@@ -143,19 +144,33 @@ impl Confirmed {
         self.forget(|recent| recent.learnt && recent.index >= index);
     }
 
-    /// The log is so far, in this regime. If it went on from a snapshot, what is remembered from before that ends in a gap, and is forgotten.
-    /// If it has given way to another, of which it no longer had in memory all that it had confirmed, that has no place any more either:
-    /// what that is, the last first.
-    pub(super) fn leap(&mut self, regime: Option<Regime<PeerId>>, leaps: u64) -> Vec<(Index, Say)> {
-        let (learnt_in, leapt) = (std::mem::replace(&mut self.learnt_in, regime), self.leaps < leaps);
+    /// The log is of these histories. If it went on from a snapshot, what is remembered from before that ends in a gap, and is
+    /// forgotten. If it has given way to another history, and no longer had in memory all that it had confirmed, that has no place
+    /// any more either: what that is, the last first.
+    pub(super) fn leap(&mut self, lineage: &Lineage<PeerId>, leaps: u64) -> Vec<(Index, Say)> {
+        if self.leaps >= leaps {
+            // Usually nothing is copied.
+            if self.learnt_in != *lineage {
+                self.learnt_in = lineage.clone();
+            }
+            return Vec::new();
+        }
         self.leaps = leaps;
-        let forgotten = if leapt { self.forget(|recent| recent.learnt) } else { Vec::new() };
-        if learnt_in.is_some() && learnt_in != regime { forgotten } else { Vec::new() }
+        let learnt_in = std::mem::replace(&mut self.learnt_in, lineage.clone());
+        let mut forgotten = self.forget(|recent| recent.learnt);
+        forgotten.retain(|(index, _)| !learnt_in.agrees(lineage, index.number()));
+        forgotten
+    }
+
+    /// Whether the log shows that what a newcomer was told is not so there: it is so far, and of these histories.
+    pub(super) fn is_refuted(&self, lineage: &Lineage<PeerId>, decided: u64) -> bool {
+        let seen = decided.min(self.told_below);
+        seen > 0 && !self.told_in.agrees(lineage, seen)
     }
 
     /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
     pub(super) fn forget_told(&mut self) -> Vec<(Index, Say)> {
-        (self.told_in, self.told_below) = (None, 0);
+        (self.told_in, self.told_below) = (Lineage::default(), 0);
         self.forget(|recent| !recent.learnt)
     }
 
@@ -190,10 +205,10 @@ impl Confirmed {
         untaught.map(|recent| (recent.index, &recent.say))
     }
 
-    /// Whether the line at this place is shown as an earlier one, if at all. What this newcomer was to learn may have given
-    /// way to the log of a greater regime before it was here.
-    pub(super) fn was_told(&self, index: Index, regime: Option<Regime<PeerId>>) -> bool {
-        index.number() <= self.told_below && regime == self.told_in
+    /// Whether the line at this place, in a log of these histories, is shown as an earlier one, if at all. What this newcomer was
+    /// to learn may have been given up before it was here.
+    pub(super) fn was_told(&self, index: Index, lineage: &Lineage<PeerId>) -> bool {
+        index.number() <= self.told_below && self.told_in.agrees(lineage, index.number())
     }
 
     /// Whether the owner knows of what the log had at this place: by this run, or from the run before.
@@ -221,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_last_hundred_lines_are_remembered_in_order_and_once() {
-        let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
+        let mut confirmed = Confirmed::new(false, (Lineage::default(), 0), Vec::new());
         for place in (1..=150).chain(100..=150) {
             let (index, say) = said(place);
             confirmed.remember(index, say, true);
@@ -234,47 +249,49 @@ mod tests {
         confirmed.recent().iter().map(|(index, _)| index.number()).collect()
     }
 
-    fn regime(n: u128) -> Option<Regime<PeerId>> {
-        Some(Regime::founded(PeerId::new(uuid::Uuid::from_u128(n))))
+    /// Founded by this peer.
+    fn founded(n: u128) -> Lineage<PeerId> {
+        Lineage::known_from(1, history::Regime::founded(PeerId::new(uuid::Uuid::from_u128(n))))
     }
 
     #[test]
     fn what_lost_its_place_is_no_longer_remembered() {
-        let mut confirmed = Confirmed::new(false, (None, 9), (1..=9).map(said).collect());
+        let mut confirmed = Confirmed::new(false, (Lineage::default(), 9), (1..=9).map(said).collect());
         confirmed.unlearn(Index::new(7).unwrap());
         assert_eq!(places(&confirmed), [1, 2, 3, 4, 5, 6]);
     }
 
     #[test]
-    fn what_was_learnt_of_another_regime_is_forgotten_where_the_log_gave_way_beyond_its_memory() {
-        let mut confirmed = Confirmed::new(false, (regime(1), 9), (1..=9).map(said).collect());
-        assert!(confirmed.leap(regime(1), 0).is_empty());
-        assert!(confirmed.leap(regime(2), 0).is_empty(), "a takeover, told place by place");
-        let lost = confirmed.leap(regime(3), 1);
+    fn what_was_learnt_of_another_history_is_forgotten_where_the_log_gave_way_beyond_its_memory() {
+        let mut confirmed = Confirmed::new(false, (founded(1), 9), (1..=9).map(said).collect());
+        assert!(confirmed.leap(&founded(1), 0).is_empty());
+        assert!(confirmed.leap(&founded(2), 0).is_empty(), "told place by place");
+        let lost = confirmed.leap(&founded(3), 1);
         assert_eq!(lost.iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), (1..=9).rev().collect::<Vec<_>>());
         assert!(places(&confirmed).is_empty());
     }
 
     #[test]
     fn what_stands_before_a_snapshot_is_forgotten_for_newcomers_and_keeps_its_place() {
-        let mut confirmed = Confirmed::new(false, (regime(1), 9), (1..=9).map(said).collect());
-        assert!(confirmed.leap(regime(1), 1).is_empty(), "nothing waits again");
+        let mut confirmed = Confirmed::new(false, (founded(1), 9), (1..=9).map(said).collect());
+        assert!(confirmed.leap(&founded(1), 1).is_empty(), "nothing waits again");
         assert!(places(&confirmed).is_empty(), "and nothing is shown that a gap follows");
     }
 
     #[test]
-    fn what_was_told_of_another_regime_counts_for_nothing_once_the_log_shows_which_it_has() {
-        let mut confirmed = Confirmed::new(false, (None, 0), Vec::new());
+    fn what_was_told_of_another_history_counts_for_nothing_once_the_log_shows_which_it_has() {
+        let mut confirmed = Confirmed::new(false, (Lineage::default(), 0), Vec::new());
         let index = |place| Index::new(place).unwrap();
-        confirmed.adopt((regime(1), 9), (1..=9).map(said).collect(), clock::start());
-        assert!(confirmed.was_told(index(3), regime(1)));
-        assert!(!confirmed.was_told(index(3), regime(2)));
+        confirmed.adopt((founded(1), 9), (1..=9).map(said).collect(), clock::start());
+        assert!(confirmed.was_told(index(3), &founded(1)));
+        assert!(!confirmed.was_told(index(3), &founded(2)));
         confirmed.unlearn(index(2));
         assert_eq!(places(&confirmed).len(), 9, "these are not the log's");
         confirmed.learn(index(7));
+        assert!(!confirmed.is_refuted(&founded(1), 7) && confirmed.is_refuted(&founded(2), 7));
         let told = confirmed.forget_told();
         assert_eq!(told.iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), [9, 8]);
         assert_eq!(places(&confirmed), [1, 2, 3, 4, 5, 6, 7]);
-        assert!(!confirmed.was_told(index(3), regime(1)));
+        assert!(!confirmed.was_told(index(3), &founded(1)));
     }
 }

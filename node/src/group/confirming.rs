@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Say};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 use transport::{PeerId, PeerInfo, Unreachable};
 
 use super::confirmed::Recent;
@@ -83,7 +83,7 @@ impl Group {
                 self.confirmed.unlearn(index);
                 self.consent.fold.undecide(index.number());
                 if let Entry::Line(say) = &*entry {
-                    // A member that comes back may have been welcomed into another regime, and was told of that one's places.
+                    // A member that comes back may have been welcomed into another history, and was told of that one's places.
                     if self.confirmed.was_shown(index) && !Body::is_of_proposals(&say.body) {
                         self.tell(Event::Unconfirmed { id: say.id, was: index });
                     }
@@ -94,7 +94,7 @@ impl Group {
                 self.lose_told(now);
                 self.lose_learnt(now);
                 let changed = self.consent.fold.restore(index.number(), &state);
-                let quietly = self.confirmed.was_told(index, self.history.log().regime());
+                let quietly = self.confirmed.was_told(index, self.history.log().lineage());
                 self.tell_proposals(changed, quietly);
             }
             LogEvent::SnapshotDue { index } => {
@@ -116,6 +116,11 @@ impl Group {
                 error!(detail, "the history is not as it must be");
                 self.tell(Event::Alarm(detail));
             }
+            LogEvent::Stands(stands) => self.bully.handle_caught_up(stands, now.instant),
+            LogEvent::HandOver { to } => {
+                info!(to = %self.name_of(to), "another history is to stand: a member of that one is to lead");
+                self.bully.hand_over(to, now.instant);
+            }
             LogEvent::Left => {
                 self.confirmed.left = true;
                 self.pursue_departure(now);
@@ -126,7 +131,7 @@ impl Group {
     /// What the entry says of proposals, told but for those that were decided before this member was here.
     fn fold_proposals(&mut self, index: Index, entry: &Arc<Entry<PeerId>>, applies: bool) {
         let changed = self.consent.fold.decide(index.number(), entry, applies);
-        let was_told = self.confirmed.was_told(index, self.history.log().regime());
+        let was_told = self.confirmed.was_told(index, self.history.log().lineage());
         self.tell_proposals(changed, was_told);
         if was_told && index.number() == self.confirmed.told_below {
             self.tell_open_proposals();
@@ -138,7 +143,7 @@ impl Group {
         if self.confirmed.has_disk {
             self.outputs.push_back(Output::Forget(say.id));
         }
-        let was_told = self.confirmed.was_told(index, self.history.log().regime());
+        let was_told = self.confirmed.was_told(index, self.history.log().lineage());
         self.confirmed.remember(index, say.clone(), true);
         if !Body::is_line(&say.body) {
             if let Some(entry) = own_entry(index, say) {
@@ -157,10 +162,11 @@ impl Group {
         }
     }
 
-    /// What this newcomer was told is confirmed is not so in the log that it learns, if that is of another regime: unless it has that
-    /// elsewhere, it waits again. It stands behind all that was learnt, and goes first.
+    /// What this newcomer was told is confirmed is not so in the log that it learns, if that is of another history there: unless it
+    /// has that elsewhere, it waits again. It stands behind all that was learnt, and goes first.
     fn lose_told(&mut self, now: Now) {
-        if self.history.log().regime() == self.confirmed.told_in {
+        let log = self.history.log();
+        if !self.confirmed.is_refuted(log.lineage(), log.decided()) {
             return;
         }
         let told = self.confirmed.forget_told();
@@ -173,11 +179,11 @@ impl Group {
         }
     }
 
-    /// What this member had confirmed in a regime that its log has left, and the log itself no longer had in memory to tell of, waits
-    /// again.
+    /// What this member had confirmed in a history that its log has left, and the log itself no longer had in memory to tell of,
+    /// waits again.
     fn lose_learnt(&mut self, now: Now) {
-        let (regime, leaps) = (self.history.log().regime(), self.history.log().leaps());
-        for (was, say) in self.confirmed.leap(regime, leaps) {
+        let log = self.history.log();
+        for (was, say) in self.confirmed.leap(log.lineage(), log.leaps()) {
             if Body::is_line(&say.body) && self.confirmed.was_shown(was) {
                 self.tell(Event::Unconfirmed { id: say.id, was });
             }

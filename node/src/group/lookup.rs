@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use history::{Entry, Index, Regime, Say};
+use history::{Entry, Index, Lineage, Say};
 use transport::PeerId;
 
 use super::Group;
@@ -33,11 +33,13 @@ impl Group {
     }
 
     /// How many places are confirmed by what was learnt, or by what this peer was told when it joined.
-    pub(super) fn known_decided(&self) -> (Option<Regime<PeerId>>, u64) {
+    pub(super) fn known_decided(&self) -> (Lineage<PeerId>, u64) {
         let (log, confirmed) = (self.history.log(), &self.confirmed);
-        let (learnt, told) = ((log.regime(), log.decided()), (confirmed.told_in, confirmed.told_below));
-        // Until its log shows a place of another regime, the lines that a newcomer remembers stand where it was told.
-        if told.0.is_some() && told.0 != learnt.0 { told } else { learnt.max(told) }
+        // Until its log shows a place of another history, the lines that a newcomer remembers stand where it was told.
+        match log.decided() < confirmed.told_below {
+            true => (confirmed.told_in.clone(), confirmed.told_below),
+            false => (log.lineage().clone(), log.decided()),
+        }
     }
 
     /// Whether this newcomer was told of lines that its log does not have yet.

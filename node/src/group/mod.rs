@@ -184,7 +184,7 @@ impl Group {
         let [said, private] = sessions.map(Session::new);
         let log = LogConfig { heartbeat, ..memory.log(disk.is_some()) };
         let bully = restored::bully(me.id, config, disk.as_ref(), now.instant);
-        let returns = disk.as_ref().is_some_and(|disk| disk.log.regime.is_some());
+        let returns = disk.as_ref().is_some_and(|disk| !disk.log.is_empty());
         let kept: Vec<_> = disk.iter().flat_map(|disk| &disk.pool).map(|say| say.id).collect();
         let (history, confirmed, fold) = restored::history((me.id, said), log, disk, seed, now.instant);
         let mut group = Self {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use election::{Bully, Epoch};
-use history::{Durable, History, HistoryEvent, Index, Limits, LogConfig, LogEvent, Say, Session};
+use history::{Durable, History, HistoryEvent, Index, Limits, Lineage, LogConfig, LogEvent, Say, Session};
 use transport::PeerId;
 
 use super::confirmed::Confirmed;
@@ -42,7 +42,7 @@ pub(super) fn history(
     let limits = Limits::default();
     let Some(Restored { log, pool, recent, .. }) = disk else {
         let history = History::join(me, session, limits, config, seed, now);
-        return (history, Confirmed::new(false, (None, 0), Vec::new()), Fold::default());
+        return (history, Confirmed::new(false, (Lineage::default(), 0), Vec::new()), Fold::default());
     };
     let mut history = History::restore((me, session), limits, config, log, seed, now);
     history.resume(pool, now);
@@ -57,6 +57,6 @@ pub(super) fn history(
             _ => {}
         }
     }
-    let confirmed = Confirmed::new(true, (history.log().regime(), history.log().decided()), recent);
+    let confirmed = Confirmed::new(true, (history.log().lineage().clone(), history.log().decided()), recent);
     (history, confirmed, fold)
 }

@@ -91,8 +91,9 @@ impl Group {
     pub(super) fn become_member(&mut self, now: Now) {
         self.stage = Stage::Member;
         self.compare_at = now.instant + super::COMPARE;
-        // A leader learns from the others' promises what its own log lacks: whoever is a member may lead.
-        self.bully.handle_caught_up(true, now.instant);
+        // A leader learns from the others' promises what its own log lacks: whoever is of the history that ought to stand may lead.
+        let stands = self.history.log().stands();
+        self.bully.handle_caught_up(stands, now.instant);
     }
 
     /// Tells the owner that this peer is a member, and of its own joining.

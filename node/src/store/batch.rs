@@ -131,7 +131,7 @@ fn snapshot_weight(snapshot: &Snapshot<PeerId>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use history::Regime;
+    use history::{Ballot, Regime};
 
     use super::*;
 
@@ -141,11 +141,13 @@ mod tests {
 
     #[test]
     fn only_what_is_promised_to_somebody_waits_for_the_disk() {
+        let peer = PeerId::random();
+        let ballot = Ballot { regime: Regime::founded(peer), round: 1, peer };
         let lazy = Batch { roster: Some(Bytes::new()), ..batch(Op::Decided(1)) };
         assert!(!lazy.promises());
         for op in [
             Op::Accepted(None),
-            Op::Regime(Regime::founded(PeerId::random())),
+            Op::Left(ballot),
             Op::Truncate(1),
             Op::Append { after: 0, entries: Vec::new() },
             Op::SetAside(1),

@@ -63,6 +63,8 @@ impl fmt::Display for Unread {
 pub(super) struct Log {
     pub(super) promised: Option<Ballot<PeerId>>,
     pub(super) accepted: Option<Ballot<PeerId>>,
+    pub(super) left: Option<Ballot<PeerId>>,
+    /// Of which history the log was when a version wrote it whose snapshots did not say so; kept as it is.
     pub(super) regime: Option<Regime<PeerId>>,
     pub(super) extent: Extent,
     /// How many commits were waited for.
@@ -90,29 +92,31 @@ pub(super) fn identity(connection: &Connection) -> Result<(PeerId, Incarnation)>
 
 pub(super) fn write_log(connection: &Connection, log: &Log) -> rusqlite::Result<()> {
     let Log { extent: Extent { last, decided, base, fork, aside, cuts, .. }, commits, .. } = log;
-    let [promised, accepted, regime] = log.blobs()?;
+    let [promised, accepted, regime, left] = log.blobs()?;
     let mut statement = connection.prepare_cached(
         "INSERT OR REPLACE INTO log
-         (one, promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, checksum)
-         VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         (one, promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, checksum, left_under)
+         VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?;
-    let sum = log.sum([&promised, &accepted, &regime]).finish();
+    let sum = log.sum([&promised, &accepted, &regime], &left).finish();
     let [last, decided, base, aside, cuts, commits] =
         [last, decided, base, aside, cuts, commits].map(|n| n.cast_signed());
     let fork = fork.map(u64::cast_signed);
-    statement.execute(params![promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, sum])?;
+    statement
+        .execute(params![promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, sum, left])?;
     Ok(())
 }
 
 /// What the row of `log` says. Where the snapshot is stands elsewhere.
 pub(super) fn log(connection: &Connection) -> Result<Log> {
     let mut statement = connection.prepare_cached(
-        "SELECT promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, checksum FROM log",
+        "SELECT promised, accepted, regime, last, decided, base, fork, aside, cuts, commits, checksum, left_under
+         FROM log",
     )?;
     let mut rows = statement.query([])?;
     let row = rows.next()?.ok_or_else(|| Unread::Damaged("it does not say what was promised".into()))?;
     let blob = |column| row.get::<_, Option<Vec<u8>>>(column);
-    let (promised, accepted, regime) = (blob(0)?, blob(1)?, blob(2)?);
+    let (promised, accepted, regime, left) = (blob(0)?, blob(1)?, blob(2)?, blob(11)?);
     let extent = Extent {
         last: unsigned(row, 3)?,
         decided: unsigned(row, 4)?,
@@ -123,10 +127,11 @@ pub(super) fn log(connection: &Connection) -> Result<Log> {
         cuts: unsigned(row, 8)?,
     };
     let mut log = Log { extent, commits: unsigned(row, 9)?, ..Log::default() };
-    log.sum([&promised, &accepted, &regime]).check(row.get(10)?, || "what was promised".into())?;
+    log.sum([&promised, &accepted, &regime], &left).check(row.get(10)?, || "what was promised".into())?;
     log.promised = decode(promised, "what was promised")?;
     log.accepted = decode(accepted, "what was accepted")?;
     log.regime = decode(regime, "the regime")?;
+    log.left = decode(left, "what was left")?;
     Ok(log)
 }
 
@@ -231,8 +236,8 @@ pub(super) fn write_snapshot(connection: &Connection, snapshot: &Snapshot<PeerId
     Ok(())
 }
 
-/// The snapshots, the earliest first.
-pub(super) fn snapshots(connection: &Connection) -> Result<Vec<Snapshot<PeerId>>> {
+/// The snapshots, the earliest first. One that does not say of which history it is, is of this one.
+pub(super) fn snapshots(connection: &Connection, regime: Option<Regime<PeerId>>) -> Result<Vec<Snapshot<PeerId>>> {
     let mut statement = connection.prepare("SELECT idx, state, program, checksum FROM snapshot ORDER BY idx")?;
     let mut rows = statement.query([])?;
     let mut snapshots = Vec::new();
@@ -240,7 +245,8 @@ pub(super) fn snapshots(connection: &Connection) -> Result<Vec<Snapshot<PeerId>>
         let (index, state, program) = (index(row)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Vec<u8>>(2)?);
         let sum = snapshot_sum(index.number(), &state, &program);
         sum.check(row.get(3)?, || format!("the snapshot at {index}"))?;
-        let snapshot = snapshot::decode(&state, program.into()).filter(|snapshot| snapshot.index == index.number());
+        let snapshot =
+            snapshot::decode(&state, program.into(), regime).filter(|snapshot| snapshot.index == index.number());
         snapshots.push(snapshot.ok_or_else(|| Unread::Damaged(format!("the snapshot at {index} is none")))?);
     }
     Ok(snapshots)
@@ -296,21 +302,24 @@ fn pool_sum(id: MessageId, line: &[u8]) -> Sum {
 }
 
 impl Log {
-    /// What was promised, what was accepted, and the regime, encoded.
-    fn blobs(&self) -> rusqlite::Result<[Option<Vec<u8>>; 3]> {
-        let Self { promised, accepted, regime, .. } = self;
+    /// What was promised, what was accepted, the regime, and what was left, encoded.
+    fn blobs(&self) -> rusqlite::Result<[Option<Vec<u8>>; 4]> {
+        let Self { promised, accepted, left, regime, .. } = self;
         Ok([
             promised.as_ref().map(encode).transpose()?,
             accepted.as_ref().map(encode).transpose()?,
             regime.as_ref().map(encode).transpose()?,
+            left.as_ref().map(encode).transpose()?,
         ])
     }
 
-    fn sum(&self, blobs: [&Option<Vec<u8>>; 3]) -> Sum {
+    /// One that a version without the last column wrote is checked as that version did.
+    fn sum(&self, blobs: [&Option<Vec<u8>>; 3], left: &Option<Vec<u8>>) -> Sum {
         let Extent { last, decided, base, fork, aside, cuts, .. } = self.extent;
         let sum = blobs.into_iter().fold(Sum::new(), |sum, blob| sum.option(blob.as_deref()));
         let sum = sum.number(last).number(decided).number(base).number(u64::from(fork.is_some()));
-        sum.number(fork.unwrap_or_default()).number(aside).number(cuts).number(self.commits)
+        let sum = sum.number(fork.unwrap_or_default()).number(aside).number(cuts).number(self.commits);
+        if let Some(left) = left { sum.bytes(left) } else { sum }
     }
 }
 

@@ -84,7 +84,7 @@ fn apply_op(transaction: &Transaction<'_>, op: &Op<PeerId>, log: &mut Log) -> Re
     match op {
         Op::Promised(ballot) => log.promised = Some(*ballot),
         Op::Accepted(ballot) => log.accepted = *ballot,
-        Op::Regime(regime) => log.regime = Some(*regime),
+        Op::Left(ballot) => log.left = Some(*ballot),
         Op::Decided(_) => {}
         Op::Truncate(len) => cut(transaction, *len)?,
         Op::Append { after, entries } => columns::write_entries(transaction, *after, entries)?,

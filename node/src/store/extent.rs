@@ -33,7 +33,7 @@ impl Extent {
     /// Takes one change. Refused, it may be half taken.
     pub(super) fn apply(&mut self, op: &Op<PeerId>) -> Result<(), Refusal> {
         match op {
-            Op::Promised(_) | Op::Accepted(_) | Op::Regime(_) => {}
+            Op::Promised(_) | Op::Accepted(_) | Op::Left(_) => {}
             Op::Truncate(len) => self.truncate(*len)?,
             Op::Append { after, entries } => {
                 if *after != self.last {
@@ -113,7 +113,7 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use history::{Applied, Config, Entry, RunningHash, Snapshot};
+    use history::{Applied, Config, Entry, Lineage, Regime, RunningHash, Snapshot};
 
     use super::*;
 
@@ -126,7 +126,8 @@ mod tests {
         let peer = PeerId::new(uuid::Uuid::from_u128(9));
         let config = Config { voters: vec![peer], tie_breaker: peer, fork: None };
         let (hash, applied, state) = (RunningHash::default(), Applied::default(), Bytes::new());
-        Box::new(Snapshot { index, hash, config, config_index: 1, applied, state })
+        let lineage = Lineage::known_from(1, Regime::founded(peer));
+        Box::new(Snapshot { index, hash, lineage, config, config_index: 1, applied, state })
     }
 
     fn extent(last: u64, decided: u64) -> Extent {

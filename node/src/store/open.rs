@@ -246,7 +246,7 @@ fn check_mark(mark: Option<Mark>, id: PeerId, commits: u64) -> Result<(), Troubl
 
 /// Reads everything that was not folded into a snapshot, entry by entry: it is what a member answers for.
 fn load_log(connection: &Connection, log: &mut Log) -> Result<Durable<PeerId>, Trouble> {
-    let mut snapshots = columns::snapshots(connection)?;
+    let mut snapshots = columns::snapshots(connection, log.regime)?;
     let Extent { last, decided, base, fork, aside, .. } = log.extent;
     if base > 0 && snapshots.first().is_none_or(|first| first.index != base) {
         return Err(Trouble::Unread(Unread::Damaged(format!("the snapshot at {base} is lost"))));
@@ -257,7 +257,7 @@ fn load_log(connection: &Connection, log: &mut Log) -> Result<Durable<PeerId>, T
     Ok(Durable {
         promised: log.promised,
         accepted: log.accepted,
-        regime: log.regime,
+        left: log.left,
         // It is not waited for, so what is written of it may be late.
         decided: decided.max(folded),
         snapshot: snapshot.clone(),

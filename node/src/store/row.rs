@@ -15,7 +15,8 @@ use crate::wire::{Body, Line};
 pub(super) struct Row {
     /// Its place.
     pub(super) index: Index,
-    /// What sort of entry it is, for people who query: `line`, `entry` (a program's own), `proposal`, `vote`, `voters` or `note`.
+    /// What sort of entry it is, for people who query: `line`, `entry` (a program's own), `proposal`, `vote`,
+    /// `voters`, `note` or `skip`.
     pub(super) kind: String,
     /// The entry, encoded.
     pub(super) entry: Bytes,
@@ -38,6 +39,7 @@ impl Row {
             },
             Entry::Config(_) => ("voters", None),
             Entry::Note { .. } => ("note", None),
+            Entry::Skip { .. } => ("skip", None),
         };
         Ok(Self { index, kind: kind.into(), entry: bytes, line })
     }

@@ -15,7 +15,8 @@ pub(super) const APPLICATION_ID: i32 = 0x6d65_7368;
 
 /// The steps from an empty database to the tables of this program: version n has taken the first n. A step that was
 /// released is never changed.
-pub(super) const STEPS: &[&str] = &[include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+pub(super) const STEPS: &[&str] =
+    &[include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
 
 /// How long a person with `sqlite3` may hold the lock of writers before a batch counts as not written.
 const BUSY: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
 //! A snapshot as bytes, but for what the program above keeps, which stands in a column of its own: in pieces, for the encoding that peers share ends at the length of a message (pure).
 
 use bytes::Bytes;
-use history::{APPLIED_SESSIONS, Applied, Config, RunningHash, SessionRow, Snapshot};
+use history::{APPLIED_SESSIONS, Applied, Config, Lineage, Regime, RunningHash, SessionRow, Snapshot};
 use serde::de::value::{Error as ValueError, MapDeserializer, SeqDeserializer};
 use serde::de::{Deserialize as _, Deserializer, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
@@ -10,31 +10,45 @@ use transport::{DecodeError, PeerId};
 /// How many sessions stand in one piece: 40 bytes each.
 const PIECE_SESSIONS: usize = 8_192;
 
-/// What is not in a row: index, hash, configuration, its place, the floor of the table, and how many rows it has.
-type Head = (u64, RunningHash, Config<PeerId>, u64, u64, u64);
+/// What is not in a row: index, hash, configuration, its place, the floor of the table, how many rows it has, and the histories.
+type Head = (u64, RunningHash, Config<PeerId>, u64, u64, u64, Lineage<PeerId>);
+
+/// The same as older versions wrote it.
+type OldHead = (u64, RunningHash, Config<PeerId>, u64, u64, u64);
 
 /// The bytes of a snapshot: pieces, each behind its length (4 bytes, big-endian).
 pub(super) fn encode(snapshot: &Snapshot<PeerId>) -> Result<Vec<u8>, DecodeError> {
-    let Snapshot { index, hash, config, config_index, applied, .. } = snapshot;
+    let Snapshot { index, hash, lineage, config, config_index, applied, .. } = snapshot;
     let mut bytes = Vec::new();
     let rows: Vec<SessionRow> = applied.rows().collect();
-    push(&mut bytes, &transport::encode(&(index, hash, config, config_index, applied.floor(), rows.len() as u64))?);
+    let head = (index, hash, config, config_index, applied.floor(), rows.len() as u64, lineage);
+    push(&mut bytes, &transport::encode(&head)?);
     for piece in rows.chunks(PIECE_SESSIONS) {
         push(&mut bytes, &transport::encode(piece)?);
     }
     Ok(bytes)
 }
 
-/// The snapshot; or nothing, if the bytes are none.
-pub(super) fn decode(mut bytes: &[u8], state: Bytes) -> Option<Snapshot<PeerId>> {
-    let head: Head = transport::decode(pop(&mut bytes)?).ok()?;
-    let (index, hash, config, config_index, floor, count) = head;
+/// The snapshot; or nothing, if the bytes are none. If they do not say so, it is of the history `regime`.
+pub(super) fn decode(mut bytes: &[u8], state: Bytes, regime: Option<Regime<PeerId>>) -> Option<Snapshot<PeerId>> {
+    let (index, hash, config, config_index, floor, count, lineage) = head(pop(&mut bytes)?, regime)?;
     let mut rows = Vec::new();
     while !bytes.is_empty() {
         rows.extend(transport::decode::<Vec<SessionRow>>(pop(&mut bytes)?).ok()?);
     }
     let applied = table(floor, &rows).ok().filter(|table| table.len() as u64 == count)?;
-    Some(Snapshot { index, hash, config, config_index, applied, state })
+    Some(Snapshot { index, hash, lineage, config, config_index, applied, state })
+}
+
+fn head(bytes: &[u8], regime: Option<Regime<PeerId>>) -> Option<Head> {
+    if let Ok(head) = transport::decode::<Head>(bytes) {
+        return Some(head);
+    }
+    let (index, hash, config, config_index, floor, count): OldHead = transport::decode(bytes).ok()?;
+    let regime = regime?;
+    // What a founder began is of that history from its first place on.
+    let from = if regime.number == 0 { 1 } else { index };
+    Some((index, hash, config, config_index, floor, count, Lineage::known_from(from, regime)))
 }
 
 fn push(bytes: &mut Vec<u8>, piece: &[u8]) {
@@ -122,14 +136,16 @@ mod tests {
         }
         let config = Config { voters: vec![peer], tie_breaker: peer, fork: None };
         let state = Bytes::from_static(b"of a program");
-        Snapshot { index: sessions, hash: RunningHash::default(), config, config_index: 1, applied, state }
+        let (hash, lineage) = (RunningHash::default(), Lineage::known_from(1, Regime::founded(peer)));
+        Snapshot { index: sessions, hash, lineage, config, config_index: 1, applied, state }
     }
 
     #[test]
     fn a_snapshot_of_any_size_comes_back_as_it_was() {
         for sessions in [0, 1, 8_192, 8_193, APPLIED_SESSIONS as u64 + 9] {
             let snapshot = snapshot(sessions);
-            assert!(decode(&encode(&snapshot).unwrap(), snapshot.state.clone()).unwrap() == snapshot, "{sessions}");
+            let decoded = decode(&encode(&snapshot).unwrap(), snapshot.state.clone(), None);
+            assert!(decoded.unwrap() == snapshot, "{sessions}");
         }
     }
 
@@ -137,7 +153,19 @@ mod tests {
     fn what_is_cut_off_is_no_snapshot() {
         let bytes = encode(&snapshot(3)).unwrap();
         for length in 0..bytes.len() {
-            assert!(decode(&bytes[..length], Bytes::new()).is_none(), "{length}");
+            assert!(decode(&bytes[..length], Bytes::new(), None).is_none(), "{length}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_of_an_older_version_is_of_the_history_that_its_log_was_of() {
+        let snapshot = snapshot(3);
+        let Snapshot { index, hash, config, config_index, applied, state, lineage } = &snapshot;
+        let rows: Vec<SessionRow> = applied.rows().collect();
+        let mut bytes = Vec::new();
+        let head = (index, hash, config, config_index, applied.floor(), rows.len() as u64);
+        push(&mut bytes, &transport::encode(&head).unwrap());
+        push(&mut bytes, &transport::encode(&rows).unwrap());
+        assert!(decode(&bytes, state.clone(), lineage.regime()).unwrap() == snapshot);
     }
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 use async_channel::Receiver;
 use bytes::Bytes;
 use history::{
-    Applied, Ballot, Config, Entry, Index, MESSAGE_BYTES, MESSAGE_ENTRIES, MessageId, Op, Regime, RunningHash, Say,
-    Session, Snapshot, Write,
+    Applied, Ballot, Config, Entry, Index, Lineage, MESSAGE_BYTES, MESSAGE_ENTRIES, MessageId, Op, Regime, RunningHash,
+    Say, Session, Snapshot, Write,
 };
 use transport::{PeerId, runtime};
 use uuid::Uuid;
@@ -88,6 +88,7 @@ fn snapshot(index: u64) -> Box<Snapshot<PeerId>> {
     Box::new(Snapshot {
         index,
         hash: RunningHash::default(),
+        lineage: Lineage::known_from(1, Regime::founded(peer())),
         config,
         config_index: 1,
         applied,

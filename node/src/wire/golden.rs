@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use history::{Ballot, Config, Entry as LogEntry, RunningHash, SessionRow, SnapshotPiece};
+use history::{Ballot, Config, Entry as LogEntry, Regime, RunningHash, SessionRow, SnapshotPiece, Standing};
 use uuid::Uuid;
 
 use super::*;
@@ -115,8 +115,9 @@ fn membership() -> Vec<(Message, String)> {
     let edits = format!("00000000{a}{entry}00000001{a}00000002{b}{guest}00000003{b}");
     let change_hex = format!("{version}{}{}{edits}", epoch_hex(), numbers(&[1, 6, 4]));
     let (baseline, recent) = (Baseline::default(), Vec::new());
-    let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline, decided: (None, 0), recent };
-    let welcome_hex = format!("{roster_hex}{}{a}{}00{}", number(1), numbers(&[0, 0]), numbers(&[0, 0]));
+    let welcome = Welcome { roster: roster(), absent: vec![peer()], baseline, decided: (lineage(), 5), recent };
+    let decided_hex = format!("{}{}", lineage_hex(), number(5));
+    let welcome_hex = format!("{roster_hex}{}{a}{}{decided_hex}{}", number(1), numbers(&[0, 0]), number(0));
     vec![
         (Message::Have(None), "0000000000".into()),
         (Message::Have(Some(roster().version)), format!("0000000001{version}")),
@@ -212,6 +213,14 @@ fn lines() -> [(history::Message, String); 4] {
     ]
 }
 
+fn lineage() -> Lineage<PeerId> {
+    Lineage::known_from(1, regime())
+}
+
+fn lineage_hex() -> String {
+    format!("{}{}{}", number(1), number(1), regime_hex())
+}
+
 fn regime() -> Regime<PeerId> {
     Regime::founded(peer())
 }
@@ -244,12 +253,14 @@ fn hash_hex() -> String {
 fn entries() -> Vec<Arc<LogEntry<PeerId>>> {
     let say = Say { id: said(), lamport: 6, after: Index::new(2), heads: vec![], body: Bytes::from_static(b"Hi") };
     let note = LogEntry::Note { tag: 7, body: Bytes::from_static(b"x") };
-    [LogEntry::Line(say), LogEntry::Config(config()), note].into_iter().map(Arc::new).collect()
+    let skip = LogEntry::Skip { session: said().session, next: 9 };
+    [LogEntry::Line(say), LogEntry::Config(config()), note, skip].into_iter().map(Arc::new).collect()
 }
 
 fn entries_hex() -> String {
     let line = format!("{}{}01{}4869", said_hex(), number(6), numbers(&[2, 0, 2]));
-    format!("{}00000000{line}00000001{}000000020007{}78", number(3), config_hex(), number(1))
+    let skip = format!("00000003{}{}", b(), number(9));
+    format!("{}00000000{line}00000001{}000000020007{}78{skip}", number(4), config_hex(), number(1))
 }
 
 /// What is said of the log to agree on it.
@@ -260,24 +271,45 @@ fn log_of_voters() -> [(LogMessage<PeerId>, String); 10] {
     let promised = entries.clone();
     [
         (
-            M::Prepare { ballot, regime: Some(regime), config_index: 1, decided: 2, len: 3, accepted: None },
-            format!("00000000{ballot_hex}01{regime_hex}{}00", numbers(&[1, 2, 3])),
+            M::Prepare {
+                ballot,
+                person: true,
+                regime: Some(regime),
+                config_index: 1,
+                decided: 2,
+                len: 3,
+                accepted: None,
+            },
+            format!("00000000{ballot_hex}0101{regime_hex}{}00", numbers(&[1, 2, 3])),
         ),
         (
-            M::Promise { ballot, regime: None, accepted: Some(ballot), decided: 1, len: 2, from: 3, entries: promised },
-            format!("00000001{ballot_hex}0001{ballot_hex}{}{entries_hex}", numbers(&[1, 2, 3])),
+            M::Promise {
+                ballot,
+                chain: Some(regime),
+                regime: None,
+                left: Some(ballot),
+                accepted: None,
+                decided: 1,
+                len: 2,
+                from: 3,
+                entries: promised,
+            },
+            format!("00000001{ballot_hex}01{regime_hex}0001{ballot_hex}00{}{entries_hex}", numbers(&[1, 2, 3])),
         ),
         (M::More { ballot, from: 4 }, format!("00000002{ballot_hex}{}", number(4))),
         (
-            M::Sync { ballot, prior: None, start: 1, hash: Some(hash), from: 2, entries: vec![], len: 3 },
-            format!("00000003{ballot_hex}00{}01{hash_hex}{}", number(1), numbers(&[2, 0, 3])),
+            M::Sync { ballot, regime: None, prior: None, start: 1, hash: Some(hash), from: 2, entries: vec![], len: 3 },
+            format!("00000003{ballot_hex}0000{}01{hash_hex}{}", number(1), numbers(&[2, 0, 3])),
         ),
         (
             M::Accept { ballot, prev_len: 1, entries, decided: 1 },
             format!("00000004{ballot_hex}{}{entries_hex}{}", number(1), number(1)),
         ),
         (M::Accepted { ballot, len: 5 }, format!("00000005{ballot_hex}{}", number(5))),
-        (M::Beat { ballot, len: 5, decided: 4, sync: true }, format!("00000006{ballot_hex}{}01", numbers(&[5, 4]))),
+        (
+            M::Beat { ballot, regime: Some(regime), len: 5, decided: 4, sync: true, sure: false },
+            format!("00000006{ballot_hex}01{regime_hex}{}0100", numbers(&[5, 4])),
+        ),
         (
             M::Ask { ballot, accepted: None, len: 5, decided: 4, hash },
             format!("00000007{ballot_hex}00{}{hash_hex}", numbers(&[5, 4])),
@@ -291,13 +323,17 @@ fn log_of_voters() -> [(LogMessage<PeerId>, String); 10] {
 fn log_of_learners() -> [(LogMessage<PeerId>, String); 5] {
     use LogMessage as M;
     let (regime, regime_hex, hash, hash_hex) = (regime(), regime_hex(), RunningHash::default(), hash_hex());
+    let (lineage, lineage_hex) = (lineage(), lineage_hex());
+    let standing =
+        Standing { lineage: lineage.clone(), decided: 8, hash, config: Some(config()), seen: Some(ballot()) };
     let row = SessionRow { session: said().session, next: 1, last: 2, lamport: 3 };
     let row_hex = format!("{}{}", b(), numbers(&[1, 2, 3]));
     let (config, state) = (config(), Bytes::from_static(b"s"));
     let (rows, of) = (vec![row], 1);
-    let piece = SnapshotPiece { regime, index: 9, hash, config, config_index: 1, floor: 4, at: 0, rows, of, state };
+    let piece =
+        SnapshotPiece { regime, index: 9, hash, lineage, config, config_index: 1, floor: 4, at: 0, rows, of, state };
     let piece_hex = format!(
-        "{regime_hex}{}{hash_hex}{}{}{row_hex}{}73",
+        "{regime_hex}{}{hash_hex}{lineage_hex}{}{}{row_hex}{}73",
         number(9),
         config_hex(),
         numbers(&[1, 4, 0, 1]),
@@ -312,8 +348,8 @@ fn log_of_learners() -> [(LogMessage<PeerId>, String); 5] {
         ),
         (M::Snapshot(piece), format!("0000000c{piece_hex}")),
         (
-            M::Status { regime: Some(regime), decided: 8, hash },
-            format!("0000000d01{regime_hex}{}{hash_hex}", number(8)),
+            M::Status(standing),
+            format!("0000000d{lineage_hex}{}{hash_hex}01{}01{}", number(8), config_hex(), ballot_hex()),
         ),
     ]
 }

@@ -1,5 +1,5 @@
-//! What is promised and accepted never goes back within a regime, on disks across crashes too; what is decided not within
-//! a run, save for a greater regime (I2).
+//! What is promised never goes back, on disks across crashes too; what is accepted and decided not within a run, save where a
+//! history is given up for another (I2).
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::Verdict;
 /// How far a member's log is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Standing {
-    /// The regime of what is decided.
+    /// The history of what is decided.
     pub regime: Option<Regime<PeerId>>,
     /// How much is decided.
     pub decided: u64,
@@ -19,14 +19,16 @@ pub struct Standing {
     pub promised: Option<Ballot<PeerId>>,
     /// Under which ballot the log was accepted.
     pub accepted: Option<Ballot<PeerId>>,
+    /// Under which one it went over to this history.
+    pub left: Option<Ballot<PeerId>>,
     /// How long it is.
     pub len: u64,
     /// The ballot that it leads under.
     pub established: Option<Ballot<PeerId>>,
 }
 
-/// What a disk has promised, and the regime of what is decided on it.
-type Written = (Option<Ballot<PeerId>>, Option<Regime<PeerId>>);
+/// What a disk has promised, and under which ballot its peer went over to its history.
+type Written = [Option<Ballot<PeerId>>; 2];
 
 /// How far everybody was.
 #[derive(Debug, Default)]
@@ -48,16 +50,15 @@ impl Advance {
     /// It was further.
     pub fn note(&mut self, run: u32, now: Standing) -> Verdict {
         let before = self.runs.insert(run, now).unwrap_or_default();
-        let same_regime = before.regime == now.regime;
-        let of = |ballot: Option<Ballot<PeerId>>| ballot.map(|ballot| ballot.regime);
+        let same_history = before.left == now.left;
         // A snapshot stands for all that was accepted.
         let stood_for = now.accepted.is_none() && now.len == now.decided && now.len >= before.len;
-        let ballot_goes_back = of(now.accepted) <= of(before.accepted) && now.accepted < before.accepted;
         for (goes_back, what) in [
-            (now.regime < before.regime, "its regime"),
+            (now.left < before.left, "what it left"),
             (now.promised < before.promised, "what it promised"),
-            (same_regime && now.decided < before.decided, "what it decided"),
-            (same_regime && ballot_goes_back && !stood_for, "its ballot"),
+            (before.regime.is_some() && now.regime.is_none() && same_history, "its history"),
+            (before.regime == now.regime && now.decided < before.decided, "what it decided"),
+            (same_history && now.accepted < before.accepted && !stood_for, "its ballot"),
             (now.accepted.is_some() && now.accepted == before.accepted && now.len < before.len, "what it accepted"),
         ] {
             if goes_back {
@@ -76,11 +77,11 @@ impl Advance {
         &mut self,
         id: PeerId,
         promised: Option<Ballot<PeerId>>,
-        regime: Option<Regime<PeerId>>,
+        left: Option<Ballot<PeerId>>,
     ) -> Verdict {
-        let before = self.disks.insert(id, (promised, regime)).unwrap_or_default();
-        if promised < before.0 || regime < before.1 {
-            return Err(format!("its disk goes back from {before:?} to {:?}", (promised, regime)));
+        let before = self.disks.insert(id, [promised, left]).unwrap_or_default();
+        if promised < before[0] || left < before[1] {
+            return Err(format!("its disk goes back from {before:?} to {:?}", [promised, left]));
         }
         Ok(())
     }
@@ -98,6 +99,7 @@ mod tests {
             decided: 4,
             promised: Some(ballot(3, 1)),
             accepted: Some(ballot(2, 1)),
+            left: Some(ballot(1, 1)),
             len: 6,
             established: None,
         };
@@ -108,6 +110,7 @@ mod tests {
             Standing { accepted: None, ..at },
             Standing { len: 5, ..at },
             Standing { regime: None, ..at },
+            Standing { left: None, ..at },
         ] {
             let mut advance = Advance::default();
             advance.note(1, at).unwrap();
@@ -119,7 +122,23 @@ mod tests {
     #[test]
     fn a_disk_that_forgets_is_seen() {
         let mut advance = Advance::default();
-        advance.note_written(peer(1), Some(ballot(2, 1)), Some(regime(1))).unwrap();
-        assert!(advance.note_written(peer(1), Some(ballot(1, 1)), Some(regime(1))).is_err());
+        advance.note_written(peer(1), Some(ballot(2, 1)), Some(ballot(2, 1))).unwrap();
+        assert!(advance.note_written(peer(1), Some(ballot(1, 1)), Some(ballot(2, 1))).is_err());
+    }
+
+    #[test]
+    fn who_goes_over_to_another_history_may_begin_anew() {
+        let mut advance = Advance::default();
+        let at = Standing {
+            regime: Some(regime(1)),
+            decided: 4,
+            accepted: Some(ballot(2, 1)),
+            len: 6,
+            ..Default::default()
+        };
+        advance.note(1, at).unwrap();
+        let gone_over =
+            Standing { regime: Some(regime(2)), decided: 1, left: Some(ballot(3, 2)), len: 1, ..Default::default() };
+        advance.note(1, gone_over).unwrap();
     }
 }

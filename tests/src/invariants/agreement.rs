@@ -1,4 +1,4 @@
-//! Any two members agree on every place that both have decided, in the same regime (I1).
+//! Any two members agree on every place that both have decided, in the same history (I1, N1).
 
 use std::collections::BTreeMap;
 

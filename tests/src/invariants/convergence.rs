@@ -45,16 +45,16 @@ pub struct Stand {
 }
 
 /// What is confirmed at one process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Confirmed {
-    /// In which regime.
+    /// In which history.
     pub regime: Option<Regime<PeerId>>,
     /// How many places.
     pub decided: u64,
     /// What stands there.
     pub hash: RunningHash,
-    /// Whether it knows the configuration in force, and a quorum of that and of all after it in its log can be reached.
-    pub has_quorum: bool,
+    /// Who has to agree to what follows: the configuration in force, and all after it in its log, each at its place.
+    pub configs: Vec<(u64, Config<PeerId>)>,
     /// How many lines wait for a place.
     pub waiting: usize,
 }
@@ -89,11 +89,16 @@ impl Stand {
 impl Confirmed {
     fn of(group: &Group) -> Self {
         let log = group.history().log();
+        let config_at = |place| match &**log.accepted_entry(Index::new(place)?)? {
+            Entry::Config(config) => Some((place, config.clone())),
+            _ => None,
+        };
+        let later = (log.decided() + 1..=log.accepted_len()).filter_map(config_at);
         Self {
             regime: log.regime(),
             decided: log.decided(),
             hash: log.hash(),
-            has_quorum: has_quorum(group),
+            configs: log.config().map(|(at, config)| (at, config.clone())).into_iter().chain(later).collect(),
             waiting: group.unconfirmed(),
         }
     }
@@ -103,16 +108,23 @@ impl Confirmed {
     }
 }
 
-fn has_quorum(group: &Group) -> bool {
-    let (log, reached) = (group.history().log(), group.partners());
-    let is_here = |voter: &&PeerId| **voter == log.me() || reached.contains(voter);
-    let carried = |config: &Config<PeerId>| 2 * config.voters.iter().filter(is_here).count() > config.voters.len();
-    let undecided = (log.decided() + 1..=log.accepted_len()).filter_map(|place| log.accepted_entry(Index::new(place)?));
-    let mut later = undecided.filter_map(|entry| match &**entry {
-        Entry::Config(config) => Some(config),
-        _ => None,
-    });
-    log.config().is_some_and(|(_, config)| carried(config)) && later.all(carried)
+/// Whether those that are of some history can confirm what is said: a quorum of those that vote there, or half of them with the
+/// tie-breaker.
+fn has_quorum(stands: &[Stand]) -> bool {
+    let histories: BTreeSet<_> = stands.iter().filter_map(|stand| stand.log.regime).collect();
+    histories.into_iter().any(|history| {
+        let of: Vec<_> = stands.iter().filter(|stand| stand.log.regime == Some(history)).collect();
+        let is_here = |voter: &&PeerId| of.iter().any(|stand| stand.id == **voter);
+        let carried = |config: &Config<PeerId>| {
+            let here = config.voters.iter().filter(is_here).count();
+            2 * here > config.voters.len() || 2 * here == config.voters.len() && is_here(&&config.tie_breaker)
+        };
+        let Some(foremost) = of.iter().max_by_key(|stand| stand.log.decided) else { return false };
+        let Some((at, in_force)) = foremost.log.configs.first() else { return false };
+        // What anybody has accepted may have been decided by those that are gone.
+        let undecided = of.iter().flat_map(|stand| &stand.log.configs).filter(|(place, _)| foremost.log.decided < *place);
+        *at > 0 && carried(in_force) && undecided.map(|(_, config)| config).all(carried)
+    })
 }
 
 /// Looks at all processes that run, which can all reach each other.
@@ -125,9 +137,8 @@ pub fn check(stands: &[Stand]) -> Verdict {
     let highest = stands.iter().filter_map(|stand| stand.rank).max().map(|rank| rank.peer);
     let guests: BTreeSet<PeerId> = stands.iter().flat_map(|stand| &stand.own_guests).copied().collect();
     let Some(first) = stands.first() else { return Ok(()) };
-    let has_quorum = stands.iter().all(|stand| stand.log.has_quorum);
-    // Who has accepted the beginning of a greater regime, and cannot know whether the others of it decided that, stays with it.
-    let waits_for_a_person = stands.iter().any(|stand| stand.log.decided == 0 && !stand.log.has_quorum);
+    // Where no history has one, none is given up, and a person's word is awaited.
+    let has_quorum = has_quorum(stands);
     for stand in stands {
         let id = stand.id;
         let all_but_me = || living.iter().filter(|peer| **peer != id);
@@ -145,7 +156,7 @@ pub fn check(stands: &[Stand]) -> Verdict {
             (stand.guests == guests, "lists others than those that use the gateways"),
             (names.len() == stand.here.len(), "lists two of one name"),
             (stand.names.1.as_ref() == Some(&stand.names.0), "is called otherwise than it believes"),
-            (waits_for_a_person || stand.log.is_of_one_log(&first.log), "has another log"),
+            (!has_quorum || stand.log.is_of_one_log(&first.log), "has another log"),
             (!has_quorum || stand.log.waiting == 0, "has lines that wait, where a quorum could confirm them"),
         ] {
             if !holds {
@@ -189,11 +200,17 @@ mod tests {
     }
 
     #[test]
-    fn lines_may_wait_where_there_is_no_quorum() {
+    fn lines_may_wait_and_histories_be_apart_where_there_is_no_quorum() {
         let mut stands = stands(3);
-        stands[2].log.has_quorum = false;
+        for stand in &mut stands {
+            let config = Config { voters: [1, 7, 8].map(peer).into(), tie_breaker: peer(7), fork: None };
+            stand.log.configs = vec![(1, config)];
+        }
         stands[1].log.waiting = 1;
+        stands[2].log.regime = Some(regime(2));
         check(&stands).unwrap();
+        stands.iter_mut().for_each(|stand| stand.log.configs[0].1.voters = [1, 2, 8].map(peer).into());
+        assert!(check(&stands).is_err(), "two of three are here");
     }
 
     #[test]

@@ -40,6 +40,8 @@ mod tests {
         let ballot = ballot(2, 1);
         let promise = LogMessage::Promise {
             ballot,
+            chain: None,
+            left: None,
             regime: None,
             accepted: None,
             decided: 0,
@@ -47,7 +49,9 @@ mod tests {
             from: 0,
             entries: Vec::new(),
         };
-        let prepare = LogMessage::Prepare { ballot, regime: None, config_index: 0, decided: 0, len: 0, accepted: None };
+        let (person, regime) = (false, None);
+        let prepare =
+            LogMessage::Prepare { ballot, person, regime, config_index: 0, decided: 0, len: 0, accepted: None };
         let accepted = LogMessage::Accepted { ballot, len: 1 };
         for message in [&promise, &prepare] {
             check(&promised(2), message).unwrap();

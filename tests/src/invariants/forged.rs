@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use election::{Epoch, Rank};
-use history::{Ballot, Entry, Regime, RunningHash, Session};
+use history::{Ballot, Config, Entry, Regime, RunningHash, Session};
 use node::MessageId;
 use transport::PeerId;
 use uuid::Uuid;
@@ -59,7 +59,13 @@ pub(super) fn stands(count: u128) -> Vec<Stand> {
         guests: BTreeSet::new(),
         own_guests: BTreeSet::new(),
         links: all().filter(|other| *other != peer(n)).collect(),
-        log: Confirmed { regime: Some(regime(1)), decided: 9, hash: hash(1), has_quorum: true, waiting: 0 },
+        log: Confirmed {
+            regime: Some(regime(1)),
+            decided: 9,
+            hash: hash(1),
+            configs: vec![(1, Config { voters: all().collect(), tie_breaker: peer(1), fork: None })],
+            waiting: 0,
+        },
     };
     (1..=count).map(stand).collect()
 }

@@ -1,8 +1,8 @@
-//! What was ever decided is in every log that is established later, in the same regime (I4).
+//! What was ever decided in a history is in every log that is established later in it, or in one that descends from it (I4, N2).
 
 use std::collections::BTreeMap;
 
-use history::{Ballot, Regime, RunningHash};
+use history::{Ballot, Lineage, Regime, RunningHash};
 use transport::PeerId;
 
 use super::Verdict;
@@ -34,22 +34,33 @@ impl Kept {
         self.decided.contains_key(&(regime, place))
     }
 
-    /// A log is established, with these running hashes after `from`.
+    /// A log of these histories is established, with these running hashes after `from`.
     ///
     /// # Errors
     ///
     /// It lacks something.
-    pub fn note_established(&mut self, ballot: Ballot<PeerId>, from: u64, hashes: &[RunningHash]) -> Verdict {
-        let greatest = self.greatest.entry(ballot.regime).or_insert(ballot);
+    pub fn note_established(
+        &mut self,
+        ballot: Ballot<PeerId>,
+        lineage: &Lineage<PeerId>,
+        from: u64,
+        hashes: &[RunningHash],
+    ) -> Verdict {
+        let Some(regime) = lineage.regime() else { return Ok(()) };
+        let greatest = self.greatest.entry(regime).or_insert(ballot);
         *greatest = ballot.max(*greatest);
-        let places = self.decided.range((ballot.regime, from + 1)..=(ballot.regime, u64::MAX));
-        for ((_, place), known) in places.filter(|(_, known)| known.by < Some(ballot)) {
-            let at = usize::try_from(place - from - 1).unwrap_or(usize::MAX);
-            if hashes.get(at) != Some(&known.hash) {
-                return Err(format!("it establishes a log without what was decided at {place}, under {ballot:?}"));
+        let end = from + hashes.len() as u64;
+        let lacks = self.decided.iter().find(|((of, place), known)| {
+            let is_in_it = *place > from && lineage.at(*place) == Some(*of) && known.by < Some(ballot);
+            let at = usize::try_from(place.saturating_sub(from + 1)).unwrap_or(usize::MAX);
+            is_in_it && (*place > end || hashes.get(at) != Some(&known.hash))
+        });
+        match lacks {
+            Some(((_, place), _)) => {
+                Err(format!("it establishes a log without what was decided at {place}, under {ballot:?}"))
             }
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -60,16 +71,18 @@ mod tests {
 
     #[test]
     fn a_log_that_lacks_what_was_decided_is_seen() {
+        let (of, other) = (Lineage::known_from(1, regime(1)), Lineage::known_from(1, regime(2)));
         let story = || {
             let mut kept = Kept::default();
-            kept.note_established(ballot(1, 1), 0, &[]).unwrap();
+            kept.note_established(ballot(1, 1), &of, 0, &[]).unwrap();
             kept.note_decided(regime(1), 1, hash(1));
             kept.note_decided(regime(1), 2, hash(2));
             kept
         };
-        story().note_established(ballot(2, 2), 0, &[hash(1), hash(2), hash(3)]).unwrap();
-        story().note_established(ballot(2, 2), 1, &[hash(2)]).unwrap();
-        assert!(story().note_established(ballot(2, 2), 0, &[hash(1)]).is_err(), "it is too short");
-        assert!(story().note_established(ballot(2, 2), 0, &[hash(1), hash(9)]).is_err(), "it is another");
+        story().note_established(ballot(2, 2), &of, 0, &[hash(1), hash(2), hash(3)]).unwrap();
+        story().note_established(ballot(2, 2), &of, 1, &[hash(2)]).unwrap();
+        assert!(story().note_established(ballot(2, 2), &of, 0, &[hash(1)]).is_err(), "it is too short");
+        assert!(story().note_established(ballot(2, 2), &of, 0, &[hash(1), hash(9)]).is_err(), "it is another");
+        story().note_established(ballot(2, 2), &other, 0, &[]).unwrap();
     }
 }

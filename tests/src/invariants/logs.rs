@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use history::{Config, Entry, Index, Log};
+use history::{Config, Entry, Index, Lineage, Log};
 use transport::PeerId;
 
 use super::advance::{Advance, Standing};
@@ -44,7 +44,8 @@ impl Logs {
         self.advance.note(run, now)?;
         self.look_at_decided(log, before, now, coverage)?;
         if let Some(ballot) = now.established.filter(|_| log.undecided_configs() > 1) {
-            let open = |place: &u64| !self.kept.is_decided(ballot.regime, *place);
+            let lineage = accepted_lineage(log);
+            let open = |place: &u64| !lineage.at(*place).is_some_and(|of| self.kept.is_decided(of, *place));
             let stands_there = |place: u64| accepted_config(log, place);
             let undecided = (now.decided + 1..=now.len).filter(open).filter_map(stands_there).count();
             configs::check(undecided, ballot)?;
@@ -61,7 +62,7 @@ impl Logs {
                     hash
                 })
                 .collect();
-            self.kept.note_established(ballot, now.decided, &hashes)?;
+            self.kept.note_established(ballot, &accepted_lineage(log), now.decided, &hashes)?;
         }
         Ok(())
     }
@@ -73,13 +74,12 @@ impl Logs {
         now: Standing,
         coverage: &mut Coverage,
     ) -> Verdict {
-        let Some(regime) = now.regime else { return Ok(()) };
         let switched = before.regime.is_some() && before.regime != now.regime;
         coverage.switches += u64::from(switched);
         let from = if before.regime == now.regime { before.decided } else { 0 };
         let mut config = None;
         for place in from.max(log.first_in_memory() - 1) + 1..=now.decided {
-            if let Some(hash) = log.hash_at(place) {
+            if let (Some(hash), Some(regime)) = (log.hash_at(place), log.lineage().at(place)) {
                 self.agreement.note(regime, place, hash)?;
                 self.kept.note_decided(regime, place, hash);
             }
@@ -125,9 +125,17 @@ fn standing(log: &Log<PeerId>) -> Standing {
         decided: log.decided(),
         promised: log.promised(),
         accepted: log.accepted(),
+        left: log.left(),
         len: log.accepted_len(),
         established: log.established(),
     }
+}
+
+/// The histories of what a member accepted.
+fn accepted_lineage(log: &Log<PeerId>) -> Lineage<PeerId> {
+    let begins = |place| accepted_config(log, place)?.fork.map(|fork| (place, fork.regime));
+    let later: Vec<_> = (log.decided() + 1..=log.accepted_len()).filter_map(begins).collect();
+    log.lineage().then(&later)
 }
 
 fn config_at(log: &Log<PeerId>, place: u64) -> Option<&Config<PeerId>> {
@@ -155,6 +163,10 @@ mod tests {
     use super::super::forged::{ballot, line, peer, regime, start};
     use super::*;
 
+    fn founded() -> Arc<Entry<PeerId>> {
+        Arc::new(Entry::Config(Config { voters: vec![peer(1)], tie_breaker: peer(1), fork: None }))
+    }
+
     fn entry(number: u64) -> Arc<Entry<PeerId>> {
         let id = line(number);
         Arc::new(Entry::Line(Say { id, lamport: 1, after: None, heads: Vec::new(), body: bytes::Bytes::new() }))
@@ -163,7 +175,8 @@ mod tests {
     /// A member that learnt these.
     fn learnt(me: u128, entries: &[Arc<Entry<PeerId>>], now: Instant) -> Log<PeerId> {
         let mut log = Log::new(peer(me), LogConfig::default(), now);
-        let (hash, entries, decided) = (Some(RunningHash::default()), entries.to_vec(), entries.len() as u64);
+        let entries: Vec<_> = std::iter::once(founded()).chain(entries.iter().cloned()).collect();
+        let (hash, decided) = (Some(RunningHash::default()), entries.len() as u64);
         log.handle_message(peer(9), LogMessage::Learn { regime: regime(1), from: 0, hash, entries, decided }, now);
         log
     }
@@ -171,8 +184,10 @@ mod tests {
     /// A member that accepted these under one ballot.
     fn accepted(me: u128, entries: &[Arc<Entry<PeerId>>], now: Instant) -> Log<PeerId> {
         let mut log = Log::new(peer(me), LogConfig::default(), now);
-        let (hash, entries, len) = (Some(RunningHash::default()), entries.to_vec(), entries.len() as u64);
-        let sync = LogMessage::Sync { ballot: ballot(1, 9), prior: None, start: 0, hash, from: 0, entries, len };
+        let entries: Vec<_> = std::iter::once(founded()).chain(entries.iter().cloned()).collect();
+        let (hash, len) = (Some(RunningHash::default()), entries.len() as u64);
+        let (ballot, regime) = (ballot(1, 9), Some(regime(1)));
+        let sync = LogMessage::Sync { ballot, regime, prior: None, start: 0, hash, from: 0, entries, len };
         log.handle_message(peer(9), sync, now);
         log
     }

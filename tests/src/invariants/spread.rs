@@ -65,6 +65,9 @@ pub struct Spread {
     reach: BTreeMap<(u32, u32), Way>,
     /// How many lines each was told to have missed.
     skipped: BTreeMap<u32, u64>,
+    /// When the first proposal or vote was said. They are said as lines are, and lines may follow them; who has them is not
+    /// followed.
+    proposed_at: Option<Instant>,
     /// Until when messages were lost.
     lossy_until: Option<Instant>,
     lossy: bool,
@@ -153,6 +156,11 @@ impl Spread {
         self.lines.push(line);
     }
 
+    /// A proposal or a vote is said.
+    pub fn note_proposed(&mut self, now: Instant) {
+        self.proposed_at.get_or_insert(now);
+    }
+
     /// A line is shown.
     pub fn note_shown(&mut self, id: MessageId, run: u32, now: Instant) {
         if let Some(line) = self.lines.iter_mut().rev().find(|line| line.id == id)
@@ -191,7 +199,8 @@ impl Spread {
                 continue;
             }
             for run in runs(lacking) {
-                let follows = self.lines.iter().any(|other| other.said < line.said && other.shown & bit(run) == 0);
+                let lacks_earlier = |other: &Line| other.said < line.said && other.shown & bit(run) == 0;
+                let follows = self.proposed_at.is_some_and(|at| at <= line.said) || self.lines.iter().any(lacks_earlier);
                 self.check_one(line, run, if follows { WITHIN + HOLD } else { WITHIN }, now)?;
             }
         }
@@ -279,6 +288,14 @@ mod tests {
         let (spread, now) = story(|spread, now| spread.note_shown(line(0), 2, now));
         spread.check(now + WITHIN * 2).unwrap();
         spread.check_at_rest(&[1, 2]).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_may_follow_a_proposal_has_five_seconds_more() {
+        let (mut spread, now) = story(|_, _| {});
+        spread.note_proposed(now);
+        spread.check(now + WITHIN + HOLD).unwrap();
+        assert!(spread.check(now + WITHIN * 2 + HOLD).is_err());
     }
 
     #[test]

@@ -30,6 +30,7 @@ impl World {
     /// Puts a proposal to all.
     pub fn propose(&mut self, place: Place) {
         let Some(id) = self.begin_request(place) else { return };
+        self.invariants.spread.note_proposed(self.clock.now);
         self.command(place, |group, now| group.propose(id, format!("proposal {id}"), now));
         self.carry_out(place);
     }
@@ -44,6 +45,7 @@ impl World {
         let Some(id) = self.begin_request(place) else { return };
         let consent = !number.is_multiple_of(8);
         self.invariants.proposals.note_vote(proposal, me, consent);
+        self.invariants.spread.note_proposed(self.clock.now);
         self.command(place, |group, now| group.vote(id, proposal, consent, now));
         self.carry_out(place);
     }

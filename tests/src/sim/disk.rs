@@ -188,8 +188,8 @@ impl World {
             Job::Read(read) => Some(Input::Read(read, disk.read(&read))),
             Job::Keep(_) | Job::Forget(_) => None,
         };
-        let (promised, regime) = (disk.log.promised, disk.log.regime);
-        let holds = self.invariants.logs.advance.note_written(id, promised, regime);
+        let (promised, left) = (disk.log.promised, disk.log.left);
+        let holds = self.invariants.logs.advance.note_written(id, promised, left);
         self.must(place, holds);
         if more {
             self.turn_disk(place);

@@ -22,7 +22,7 @@ struct Model {
 enum Change {
     Promised(u64),
     Accepted(Option<u64>),
-    Regime(u64),
+    Left(u64),
     Append(Vec<Option<String>>),
     /// How much from the end; all of it is another matter, see [`Change::Begin`].
     Truncate(u64),
@@ -55,7 +55,7 @@ fn change() -> impl Strategy<Value = Change> {
     prop_oneof![
         2 => (0..9u64).prop_map(Change::Promised),
         2 => proptest::option::of(0..9u64).prop_map(Change::Accepted),
-        1 => (0..9u64).prop_map(Change::Regime),
+        1 => (0..9u64).prop_map(Change::Left),
         8 => prop::collection::vec(line, 0..6).prop_map(Change::Append),
         2 => (0..6u64).prop_map(Change::Truncate),
         2 => (0..6u64).prop_map(Change::SetAside),
@@ -88,7 +88,7 @@ fn op(change: &Change, durable: &Durable<PeerId>) -> Option<Op<PeerId>> {
     Some(match change {
         Change::Promised(round) => Op::Promised(ballot(*round)),
         Change::Accepted(round) => Op::Accepted(round.map(ballot)),
-        Change::Regime(number) => Op::Regime(Regime { number: *number, ..ballot(0).regime }),
+        Change::Left(round) => Op::Left(ballot(*round)),
         Change::Append(lines) => {
             let entry = |(place, line): (u64, &Option<String>)| match line {
                 Some(text) => said(place, text),

@@ -43,7 +43,7 @@ fn everything_that_was_kept_is_found() {
         ops: vec![
             Op::Promised(ballot(7)),
             Op::Accepted(Some(ballot(6))),
-            Op::Regime(ballot(6).regime),
+            Op::Left(ballot(5)),
             append(1, &["a", "b", "c"]),
             Op::SetAside(2),
             append(3, &["d"]),
