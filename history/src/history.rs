@@ -299,13 +299,11 @@ impl<P: Peer> History<P> {
 
     fn decided(&mut self, event: LogEvent<P>, now: Instant) {
         match &event {
-            LogEvent::Decided { index, entry, applies: true } => {
-                match &**entry {
-                    Entry::Line(say) => self.confirm(say, *index, now),
-                    Entry::Skip { session, next } => self.pass_over(*session, *next, 0, now),
-                    Entry::Config(_) | Entry::Note { .. } => {}
-                }
-            }
+            LogEvent::Decided { index, entry, applies: true } => match &**entry {
+                Entry::Line(say) => self.confirm(say, *index, now),
+                Entry::Skip { session, next } => self.pass_over(*session, *next, 0, now),
+                Entry::Config(_) | Entry::Note { .. } => {}
+            },
             LogEvent::Undecided { index, entry } => {
                 if let Entry::Line(say) = &**entry {
                     self.pool.take_back(say, now);

@@ -137,6 +137,10 @@ impl Presence {
     /// A peer can be reached.
     pub(crate) fn handle_reachable(&mut self, peer: PeerId) -> Option<Seen> {
         let (_, sight) = self.members.get_mut(&peer)?;
+        if let Sight::Unlisted(_) = sight {
+            // It is here, as the owner knows; whether it stays is for its leader to say.
+            return None;
+        }
         let before = std::mem::replace(sight, Sight::Here);
         self.unsettled.remove(&peer);
         (!before.is_here()).then_some(Seen::Joined(peer))
@@ -246,5 +250,46 @@ impl Presence {
 impl Sight {
     fn is_here(self) -> bool {
         !matches!(self, Self::Absent(..))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::roster::Edit;
+    use crate::timestamp::Timestamp;
+
+    fn peer(n: u128) -> PeerId {
+        PeerId::new(Uuid::from_u128(n))
+    }
+
+    /// Of a group that `leader` leads, with these members.
+    fn roster(leader: u128, members: &[u128]) -> Roster {
+        let wall = Timestamp::from_millis(0);
+        let mut roster = Roster::new(election::Epoch { counter: leader as u64, leader: peer(leader) }, wall);
+        for n in members {
+            let (name, address) = (format!("p{n}").parse().unwrap(), "h:1".parse().unwrap());
+            let entry = roster.next_entry(name, address, 0, wall);
+            roster.make(&Edit::Admit(peer(*n), entry));
+        }
+        roster
+    }
+
+    #[test]
+    fn whoever_is_reached_before_its_leader_takes_it_in_is_told_of_when_it_comes_back() {
+        let now = Instant::now();
+        let mut presence = Presence::new(peer(1), Duration::from_secs(3));
+        let nobody = |_| false;
+        presence.handle_roster(&roster(1, &[1, 2]), nobody, &[], now);
+        // Another group's roster takes the place of the first before 2 is linked, and does not have it yet.
+        presence.handle_roster(&roster(3, &[1, 3]), nobody, &[], now);
+        assert_eq!(presence.handle_reachable(peer(2)), None, "it was told of already");
+        let left = presence.handle_unreachable(peer(2), Unreachable::Ended, now);
+        assert!(matches!(left, Some(Seen::Left(..))));
+        assert_eq!(presence.handle_reachable(peer(2)), None, "it is in no roster");
+        let seen = presence.handle_roster(&roster(3, &[1, 3, 2]), |id| id == peer(2), &[], now);
+        assert!(seen.contains(&Seen::Joined(peer(2))), "{seen:?}");
     }
 }

@@ -77,7 +77,8 @@ impl<P: Copy + Ord> Gaps<P> {
     pub(super) fn take(&mut self, line: Line, lo: u64) -> Option<Vec<Line>> {
         let session = line.say.id.session;
         let gap = self.gaps.get_mut(&session)?;
-        if line.say.id.number != gap.next() || gap.lines.last().is_some_and(|last| line.say.lamport <= last.say.lamport) {
+        if line.say.id.number != gap.next() || gap.lines.last().is_some_and(|last| line.say.lamport <= last.say.lamport)
+        {
             return None;
         }
         gap.lines.push(line);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, Say};
+use history::{Alarm, Entry, HistoryEvent, Index, LogEvent, Loss, MessageId, Say};
 use tracing::{error, info, warn};
 use transport::{PeerId, PeerInfo, Unreachable};
 
@@ -85,7 +85,7 @@ impl Group {
                 if let Entry::Line(say) = &*entry {
                     // A member that comes back may have been welcomed into another history, and was told of that one's places.
                     if self.confirmed.was_shown(index) && !Body::is_of_proposals(&say.body) {
-                        self.tell(Event::Unconfirmed { id: say.id, was: index });
+                        self.tell_unconfirmed(say.id, index);
                     }
                     self.keep(say.clone());
                 }
@@ -162,6 +162,12 @@ impl Group {
         }
     }
 
+    /// A line has lost its place. The next it has is told, wherever that is.
+    fn tell_unconfirmed(&mut self, id: MessageId, was: Index) {
+        self.confirmed.waiting.insert(id);
+        self.tell(Event::Unconfirmed { id, was });
+    }
+
     /// What this newcomer was told is confirmed is not so in the log that it learns, if that is of another history there: unless it
     /// has that elsewhere, it waits again. It stands behind all that was learnt, and goes first.
     fn lose_told(&mut self, now: Now) {
@@ -171,7 +177,7 @@ impl Group {
         }
         let told = self.confirmed.forget_told();
         for (was, say) in told.iter().filter(|(_, say)| Body::is_line(&say.body)) {
-            self.tell(Event::Unconfirmed { id: say.id, was: *was });
+            self.tell_unconfirmed(say.id, *was);
         }
         for (_, say) in told {
             self.history.take_back(&say, now.instant);
@@ -185,7 +191,7 @@ impl Group {
         let log = self.history.log();
         for (was, say) in self.confirmed.leap(log.lineage(), log.leaps()) {
             if Body::is_line(&say.body) && self.confirmed.was_shown(was) {
-                self.tell(Event::Unconfirmed { id: say.id, was });
+                self.tell_unconfirmed(say.id, was);
             }
             self.history.take_back(&say, now.instant);
             self.keep(say);

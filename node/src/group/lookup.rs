@@ -35,8 +35,8 @@ impl Group {
     /// How many places are confirmed by what was learnt, or by what this peer was told when it joined.
     pub(super) fn known_decided(&self) -> (Lineage<PeerId>, u64) {
         let (log, confirmed) = (self.history.log(), &self.confirmed);
-        // Until its log shows a place of another history, the lines that a newcomer remembers stand where it was told.
-        match log.decided() < confirmed.told_below {
+        // Until its log has them, the lines that a newcomer remembers stand where it was told.
+        match self.is_catching_up() && !confirmed.is_refuted(log.lineage(), log.decided()) {
             true => (confirmed.told_in.clone(), confirmed.told_below),
             false => (log.lineage().clone(), log.decided()),
         }

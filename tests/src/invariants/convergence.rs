@@ -122,7 +122,8 @@ fn has_quorum(stands: &[Stand]) -> bool {
         let Some(foremost) = of.iter().max_by_key(|stand| stand.log.decided) else { return false };
         let Some((at, in_force)) = foremost.log.configs.first() else { return false };
         // What anybody has accepted may have been decided by those that are gone.
-        let undecided = of.iter().flat_map(|stand| &stand.log.configs).filter(|(place, _)| foremost.log.decided < *place);
+        let undecided =
+            of.iter().flat_map(|stand| &stand.log.configs).filter(|(place, _)| foremost.log.decided < *place);
         *at > 0 && carried(in_force) && undecided.map(|(_, config)| config).all(carried)
     })
 }

@@ -200,7 +200,8 @@ impl Spread {
             }
             for run in runs(lacking) {
                 let lacks_earlier = |other: &Line| other.said < line.said && other.shown & bit(run) == 0;
-                let follows = self.proposed_at.is_some_and(|at| at <= line.said) || self.lines.iter().any(lacks_earlier);
+                let follows =
+                    self.proposed_at.is_some_and(|at| at <= line.said) || self.lines.iter().any(lacks_earlier);
                 self.check_one(line, run, if follows { WITHIN + HOLD } else { WITHIN }, now)?;
             }
         }
