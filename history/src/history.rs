@@ -178,10 +178,12 @@ impl<P: Peer> History<P> {
 
     /// A pool's message came.
     pub fn handle_pool_message(&mut self, from: P, mut message: Message, now: Instant) {
-        if self.log.is_elsewhere(from) {
-            if let Message::Pull { wants } = &mut message {
-                self.answer_from_log(from, wants);
-            }
+        let is_elsewhere = self.log.is_elsewhere(from);
+        if let (true, Message::Pull { wants }) = (is_elsewhere, &mut message) {
+            self.answer_from_log(from, wants);
+        }
+        // What is confirmed is confirmed at a leader too: what is missing there was confirmed in a history that its sender has left.
+        if is_elsewhere || self.leads {
             self.pool.handle_message_from_elsewhere(from, message, now);
         } else {
             self.pool.handle_message(from, message, now);
@@ -212,7 +214,11 @@ impl<P: Peer> History<P> {
 
     /// A log's message came.
     pub fn handle_log_message(&mut self, from: P, message: LogMessage<P>, now: Instant) {
+        let was_elsewhere = self.log.is_elsewhere(from);
         self.log.handle_message(from, message, now);
+        if was_elsewhere != self.log.is_elsewhere(from) {
+            self.pool.meet(from);
+        }
         self.pump(now);
     }
 
@@ -301,7 +307,7 @@ impl<P: Peer> History<P> {
         match &event {
             LogEvent::Decided { index, entry, applies: true } => match &**entry {
                 Entry::Line(say) => self.confirm(say, *index, now),
-                Entry::Skip { session, next } => self.pass_over(*session, *next, 0, now),
+                Entry::Skip { session, next } => self.leave_out(*session, *next, now),
                 Entry::Config(_) | Entry::Note { .. } => {}
             },
             LogEvent::Undecided { index, entry } => {
@@ -321,7 +327,16 @@ impl<P: Peer> History<P> {
         self.events.push_back(HistoryEvent::Log(event));
     }
 
-    /// All of a session below `to` is confirmed, or left out for good.
+    /// The lines of a session below `to` have no place, and nobody has them: whoever was not shown them will never be.
+    fn leave_out(&mut self, session: Session, to: u64, now: Instant) {
+        let from = self.pool.next(session);
+        self.pool.confirmed_below(session, to, 0, now);
+        if from < to {
+            self.events.push_back(HistoryEvent::Said(Event::Skipped { session, from, to }));
+        }
+    }
+
+    /// All of a session below `to` is confirmed.
     fn pass_over(&mut self, session: Session, to: u64, lamport: u64, now: Instant) {
         if let Some(from) = self.pool.confirmed_below(session, to, lamport, now) {
             self.events.push_back(HistoryEvent::Said(Event::Skipped { session, from, to }));

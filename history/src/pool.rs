@@ -223,10 +223,10 @@ impl<P: Copy + Ord + Debug> Pool<P> {
         while let Some(session) = self.holds.pop_due(now) {
             self.settle(session, now);
         }
+        self.give_up(now);
         if self.next_exchange <= now {
             self.next_exchange = now + EXCHANGE;
             let silent = self.pulls.expire(now);
-            self.give_up(now);
             self.exchange();
             // Nobody else may have what it did not send: by lot it would be asked again after as many seconds as there are peers.
             if let Some(peer) = silent {
@@ -248,7 +248,7 @@ impl<P: Copy + Ord + Debug> Pool<P> {
     /// When [`handle_timeout`](Self::handle_timeout) next has something to do.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let exchange = (!self.reachable.is_empty()).then_some(self.next_exchange);
-        exchange.into_iter().chain(self.holds.deadline()).min()
+        exchange.into_iter().chain(self.holds.deadline()).chain(self.behind.deadline()).min()
     }
 
     /// The session this pool says its lines as.

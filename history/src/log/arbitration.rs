@@ -48,9 +48,9 @@ impl<P: Peer> Log<P> {
         self.stands
     }
 
-    /// This peer leads, and is of a history that another is to stand before.
+    /// This peer leads, and is of a history that another is to stand before, or of none.
     fn hand_over(&mut self) {
-        let Some(best) = self.best else {
+        let Some(best) = self.best.or_else(|| self.standings.largest(self.me, &self.standing())) else {
             return;
         };
         let again_at = self.handed_over.filter(|(regime, _)| *regime == best).map(|(_, at)| at + TAKEOVER);

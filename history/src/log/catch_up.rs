@@ -12,6 +12,7 @@ use super::chain::Chain;
 use super::durable::Op;
 use super::entry::{Entry, Peer, RunningHash};
 use super::giving_way::{GivingWay, Piece};
+use super::limits::PROPOSED_MAX;
 use super::message::{Entries, LogMessage, Snapshot, Standing};
 use super::output::{Alarm, LogEvent, Read};
 use super::{Log, Role};
@@ -37,13 +38,18 @@ pub(super) struct Followed<P> {
 impl<P: Peer> Log<P> {
     /// How this log stands.
     pub fn standing(&self) -> Standing<P> {
-        let Self { chain, seen, .. } = self;
+        let Self { chain, seen, acceptor, .. } = self;
         let lineage = match self.history() {
             Some(regime) if chain.regime().is_none() => super::Lineage::known_from(1, regime),
             _ => chain.lineage().clone(),
         };
         let config = chain.config_at(chain.decided()).map(|(_, config)| config.clone());
-        Standing { lineage, decided: chain.decided(), hash: chain.hash(), config, seen: *seen }
+        // Of a takeover that came to nothing, what was proposed in it is no part of this history.
+        let is_of_this = self.accepted_regime() == self.history();
+        let proposed = acceptor.configs.iter().filter(|(at, _)| is_of_this && chain.decided() < **at);
+        let proposed: Vec<_> = proposed.take(PROPOSED_MAX).map(|(at, config)| (*at, config.clone())).collect();
+        let accepted = acceptor.accepted.filter(|_| is_of_this);
+        Standing { lineage, decided: chain.decided(), hash: chain.hash(), config, accepted, proposed, seen: *seen }
     }
 
     pub(super) fn send_status(&mut self, to: P) {

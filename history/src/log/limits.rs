@@ -31,6 +31,9 @@ pub(super) const ENTRY_OVERHEAD: usize = 64;
 /// More entries and rounds than a group can live to see, and far below the end of the number.
 pub(super) const NUMBER_MAX: u64 = 1 << 56;
 
+/// The most configurations that a log has proposed and does not know to be decided, as far as others are told.
+pub(super) const PROPOSED_MAX: usize = 8;
+
 /// How long a voter's process is known to be gone before the voter is removed: a restart takes less, if it is quick.
 pub(super) const GONE: Duration = Duration::from_millis(300);
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Config, Entry, Peer, RunningHash};
-use super::limits::{MESSAGE_ENTRIES, NUMBER_MAX};
+use super::limits::{MESSAGE_ENTRIES, NUMBER_MAX, PROPOSED_MAX};
 use super::lineage::Lineage;
 use crate::apply::SessionRow;
 use crate::{Ballot, Regime};
@@ -200,6 +200,10 @@ pub struct Standing<P> {
     pub hash: RunningHash,
     /// Who has to agree to what follows.
     pub config: Option<Config<P>>,
+    /// Under which ballot what it has accepted was accepted.
+    pub accepted: Option<Ballot<P>>,
+    /// The configurations that are accepted there and not known to be decided, each with its place: they have to agree too.
+    pub proposed: Vec<(u64, Config<P>)>,
     /// The greatest ballot that it has seen of anybody.
     pub seen: Option<Ballot<P>>,
 }
@@ -256,11 +260,17 @@ impl<P: Peer> Standing<P> {
         self.lineage.regime()
     }
 
+    /// By which accepted logs are compared: the greatest is the one that a leader goes on with.
+    pub(super) fn greatness(&self) -> (Option<Ballot<P>>, u64) {
+        (self.accepted, self.proposed.last().map_or(0, |(at, _)| *at))
+    }
+
     fn is_sound(&self) -> bool {
         let plausible = |ballot: &Ballot<P>| ballot.round < NUMBER_MAX && ballot.regime.number < NUMBER_MAX;
         self.lineage.is_sound()
-            && self.config.as_ref().is_none_or(Config::is_sound)
-            && self.seen.as_ref().is_none_or(plausible)
+            && self.config.iter().chain(self.proposed.iter().map(|(_, config)| config)).all(Config::is_sound)
+            && self.proposed.len() <= PROPOSED_MAX
+            && self.seen.iter().chain(&self.accepted).all(plausible)
     }
 }
 

@@ -31,6 +31,8 @@ struct Contender<'a, P> {
     members: BTreeSet<P>,
     /// The one that knows the most of it.
     foremost: &'a Standing<P>,
+    /// The one whose accepted log is the greatest: a leader would go on with it.
+    greatest: &'a Standing<P>,
 }
 
 impl<P: Peer> Standings<P> {
@@ -104,6 +106,12 @@ impl<P: Peer> Standings<P> {
         latest.into_iter().max_by_key(|contender| contender.weight(leader)).map(|contender| contender.regime)
     }
 
+    /// The history to which one that has none leaves the lead, where none has a quorum in reach: a person may mend that one.
+    pub(super) fn largest(&self, me: P, mine: &Standing<P>) -> Option<Regime<P>> {
+        let contenders = self.contenders(me, mine);
+        contenders.values().max_by_key(|contender| contender.weight(None)).map(|contender| contender.regime)
+    }
+
     /// Whether those in reach that are of this peer's history are a quorum there.
     pub(super) fn has_quorum(&self, me: P, mine: &Standing<P>) -> bool {
         let regime = mine.regime();
@@ -116,10 +124,14 @@ impl<P: Peer> Standings<P> {
         for (peer, standing) in self.of.iter().map(|(peer, standing)| (*peer, standing)).chain([(me, mine)]) {
             let Some(regime) = standing.regime() else { continue };
             let known = contenders.entry(regime);
-            let contender = known.or_insert(Contender { regime, members: BTreeSet::new(), foremost: standing });
+            let contender =
+                known.or_insert(Contender { regime, members: BTreeSet::new(), foremost: standing, greatest: standing });
             contender.members.insert(peer);
             if contender.foremost.decided < standing.decided {
                 contender.foremost = standing;
+            }
+            if contender.greatest.greatness() < standing.greatness() {
+                contender.greatest = standing;
             }
         }
         contenders
@@ -127,10 +139,11 @@ impl<P: Peer> Standings<P> {
 }
 
 impl<P: Peer> Contender<'_, P> {
-    /// Whether those of its voters that are here, and of it, are a quorum.
+    /// Whether those of its voters that are here, and of it, are a quorum: of each configuration that would be live.
     fn is_eligible(&self) -> bool {
         let carries = |config: &Config<P>| config.carries(Weight::TieBroken, |voter| self.members.contains(&voter));
-        self.foremost.config.as_ref().is_some_and(carries)
+        let later = self.greatest.proposed.iter().filter(|(at, _)| self.foremost.decided < *at);
+        self.foremost.config.as_ref().is_some_and(carries) && later.map(|(_, config)| config).all(carries)
     }
 
     fn weight(&self, leader: Option<Regime<P>>) -> (usize, u64, bool, Regime<P>) {
@@ -152,7 +165,15 @@ mod tests {
     fn founded(founder: u8, voters: &[u8], decided: u64) -> Standing<u8> {
         let lineage = Lineage::known_from(1, regime(0, founder));
         let config = Config::of(voters);
-        Standing { lineage, decided, hash: RunningHash::default(), config, seen: None }
+        Standing {
+            lineage,
+            decided,
+            hash: RunningHash::default(),
+            config,
+            accepted: None,
+            proposed: Vec::new(),
+            seen: None,
+        }
     }
 
     fn taken_over(founder: u8, by: u8, voters: &[u8], decided: u64) -> Standing<u8> {
@@ -174,6 +195,16 @@ mod tests {
         let healthy = founded(1, &[1, 2], 3);
         let others = [(1, healthy.clone()), (2, healthy.clone())];
         assert_eq!(best(&sleeper, &others), healthy.regime());
+    }
+
+    #[test]
+    fn a_history_of_which_a_configuration_waits_for_voters_that_are_gone_does_not_stand() {
+        let waits = Standing { proposed: vec![(51, Config::of(&[0, 8, 9]).unwrap())], ..founded(0, &[0], 50) };
+        let healthy = founded(1, &[1], 3);
+        assert_eq!(best(&waits, &[(1, healthy.clone())]), healthy.regime());
+        // Another knows that it is decided, and what came of it.
+        let knows = founded(0, &[0, 2], 52);
+        assert_eq!(best(&waits, &[(1, healthy), (2, knows.clone())]), knows.regime());
     }
 
     #[test]

@@ -90,6 +90,11 @@ impl<P: Copy + Ord> Behind<P> {
         .collect()
     }
 
+    /// When the next is to be given up.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.sessions.values().filter(|wait| !wait.skipped).map(|wait| wait.since + GIVE_UP).min()
+    }
+
     /// Forgets `session`: a line of it came.
     pub(super) fn forget(&mut self, session: Session) {
         if !self.sessions.is_empty() {

@@ -102,6 +102,18 @@ impl<P: Copy + Ord + std::fmt::Debug> Pool<P> {
         self.from_elsewhere = false;
     }
 
+    /// The number of a session that this pool takes next.
+    pub(crate) fn next(&self, session: Session) -> u64 {
+        self.lanes.next(session)
+    }
+
+    /// A peer in reach is of another history, or of this one again: both compare what they keep.
+    pub(crate) fn meet(&mut self, peer: P) {
+        if self.reachable.contains(&peer) {
+            self.send_digest(peer, true);
+        }
+    }
+
     /// What the log has to have next of a session is below what is kept: it is looked for at everybody.
     pub(crate) fn want_below(&mut self, session: Session, from: u64, now: Instant) {
         if self.gaps.open(session, from, now) {

@@ -60,8 +60,8 @@ impl<P: Copy + Ord> Pool<P> {
                 continue;
             };
             if from < lane.lo() {
-                // What is confirmed stands in the log, which answers for it.
-                if !self.is_confirmed {
+                // What is confirmed stands in the log, which answers for it: not to one that has another log.
+                if !self.is_confirmed || self.from_elsewhere {
                     ranges.push(lane.range(session));
                 }
                 continue;
@@ -82,10 +82,12 @@ impl<P: Copy + Ord> Pool<P> {
 
     /// Goes on after a pull that was answered in part.
     pub(super) fn handle_rest(&mut self, peer: P, ranges: &[Range], now: Instant) {
-        for range in self.within_table(ranges) {
-            self.pulls.answered(range.session, peer);
-        }
-        self.compare(peer, ranges, now);
+        let ranges = self.within_table(ranges);
+        ranges.iter().for_each(|range| self.pulls.answered(range.session, peer));
+        // What is confirmed, and not there any more, is not asked for again.
+        let is_there = |range: &&Range| !self.is_confirmed || range.lo <= self.lanes.next(range.session);
+        let there: Vec<Range> = ranges.iter().filter(is_there).copied().collect();
+        self.compare(peer, &there, now);
     }
 
     /// Exchanges digests with one reachable peer, drawn by lot.

@@ -250,11 +250,19 @@ impl Group {
         let epoch = roster.version.epoch;
         // Two groups that met on the way may have had two of this name.
         self.name = entry.name.clone();
-        self.history.adopt(baseline, now.instant);
-        // What it shows only because of that is among the earlier lines.
-        self.drain(now);
+        // Whoever comes back with a log of another history has that until it gives it up: what is confirmed elsewhere counts for
+        // nothing here before.
+        let log = self.history.log();
+        let goes_on = log.lineage().agrees(&decided.0, log.decided().min(decided.1));
+        if goes_on {
+            self.history.adopt(baseline, now.instant);
+            // What it shows only because of that is among the earlier lines.
+            self.drain(now);
+        }
         self.become_member(now);
-        self.confirmed.adopt(decided, recent, now.instant);
+        if goes_on {
+            self.confirmed.adopt(decided, recent, now.instant);
+        }
         self.replace_roster_quietly(roster, &absent, now);
         self.announce_membership();
         self.bully.handle_admitted(rank, Some(epoch), now.instant);

@@ -158,7 +158,7 @@ impl Group {
     }
 
     /// What was put into the history and is in memory, the oldest first.
-    fn places(&self) -> impl DoubleEndedIterator<Item = (Index, &Say)> {
+    pub(super) fn places(&self) -> impl DoubleEndedIterator<Item = (Index, &Say)> {
         let log = self.history.log();
         let says = |place| {
             let index = Index::new(place)?;

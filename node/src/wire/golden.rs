@@ -324,8 +324,15 @@ fn log_of_learners() -> [(LogMessage<PeerId>, String); 5] {
     use LogMessage as M;
     let (regime, regime_hex, hash, hash_hex) = (regime(), regime_hex(), RunningHash::default(), hash_hex());
     let (lineage, lineage_hex) = (lineage(), lineage_hex());
-    let standing =
-        Standing { lineage: lineage.clone(), decided: 8, hash, config: Some(config()), seen: Some(ballot()) };
+    let standing = Standing {
+        lineage: lineage.clone(),
+        decided: 8,
+        hash,
+        config: Some(config()),
+        accepted: Some(ballot()),
+        proposed: vec![(9, config())],
+        seen: Some(ballot()),
+    };
     let row = SessionRow { session: said().session, next: 1, last: 2, lamport: 3 };
     let row_hex = format!("{}{}", b(), numbers(&[1, 2, 3]));
     let (config, state) = (config(), Bytes::from_static(b"s"));
@@ -349,7 +356,15 @@ fn log_of_learners() -> [(LogMessage<PeerId>, String); 5] {
         (M::Snapshot(piece), format!("0000000c{piece_hex}")),
         (
             M::Status(standing),
-            format!("0000000d{lineage_hex}{}{hash_hex}01{}01{}", number(8), config_hex(), ballot_hex()),
+            format!(
+                "0000000d{lineage_hex}{}{hash_hex}01{}01{}{}{}01{}",
+                number(8),
+                config_hex(),
+                ballot_hex(),
+                numbers(&[1, 9]),
+                config_hex(),
+                ballot_hex()
+            ),
         ),
     ]
 }

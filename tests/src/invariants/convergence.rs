@@ -135,7 +135,14 @@ fn has_quorum(stands: &[Stand]) -> bool {
 /// What is missing.
 pub fn check(stands: &[Stand]) -> Verdict {
     let living: BTreeSet<PeerId> = stands.iter().map(|stand| stand.id).collect();
-    let highest = stands.iter().filter_map(|stand| stand.rank).max().map(|rank| rank.peer);
+    // Where nothing is decided that could be learnt, whoever has no log at all leads nobody that has one.
+    let learns = stands.iter().any(|one| one.log.decided > 0) || stands.iter().all(|one| one.log.configs.is_empty());
+    let highest = stands
+        .iter()
+        .filter(|stand| learns || !stand.log.configs.is_empty())
+        .filter_map(|stand| stand.rank)
+        .max()
+        .map(|rank| rank.peer);
     let guests: BTreeSet<PeerId> = stands.iter().flat_map(|stand| &stand.own_guests).copied().collect();
     let Some(first) = stands.first() else { return Ok(()) };
     // Where no history has one, none is given up, and a person's word is awaited.
