@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::chain::Chain;
 use super::durable::Op;
 use super::entry::{Entry, Peer, RunningHash};
-use super::giving_way::{GivingWay, Piece};
+use super::giving_way::{GivingWay, Piece, Way};
 use super::limits::PROPOSED_MAX;
 use super::message::{Entries, LogMessage, Snapshot, Standing};
 use super::output::{Alarm, LogEvent, Read};
@@ -291,9 +291,11 @@ impl<P: Peer> Log<P> {
 
     /// Leaves this history for another, in one transaction.
     fn give_way(&mut self, way: GivingWay<P>) {
-        let (common, entries) = way.finish();
-        if common < self.chain.decided() {
-            self.take_back(common);
+        let Way { start, common, entries } = way.finish();
+        match start {
+            Some(snapshot) => self.begin_elsewhere(*snapshot),
+            None if common < self.chain.decided() => self.take_back(common),
+            None => {}
         }
         for entry in entries {
             if !self.learn(entry) {

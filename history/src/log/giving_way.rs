@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::entry::{Peer, RunningHash};
 use super::limits::SYNC_BYTES;
-use super::message::Entries;
+use super::message::{Entries, Snapshot};
 use crate::Regime;
 
 /// The way into another history: a place is looked for at which both logs have the same hash, by halving; what comes after
@@ -15,14 +15,28 @@ pub(super) struct GivingWay<P> {
     /// Who is asked.
     pub(super) peer: P,
     search: Option<Search>,
-    /// Up to here both logs are the same, once that is found.
+    /// What stands for all up to `same`, if that is not the same here.
+    start: Option<Box<Snapshot<P>>>,
+    /// Up to here both logs are the same, once that is found; or `start` stands for it.
     same: u64,
     /// What comes after it there.
     gathered: Entries<P>,
     weight: usize,
     /// The running hash after that.
     hash: RunningHash,
+    /// Whether the other history has begun in what is here.
+    has_begun: bool,
     is_ready: bool,
+}
+
+/// What a log gives way to.
+pub(super) struct Way<P> {
+    /// What the log begins anew with, if it has nothing in common with the other that it still has in memory.
+    pub(super) start: Option<Box<Snapshot<P>>>,
+    /// Up to which place both logs are the same.
+    pub(super) common: u64,
+    /// What comes after it there.
+    pub(super) entries: Entries<P>,
 }
 
 /// Between which places the last common one is looked for.
@@ -50,7 +64,27 @@ impl<P: Peer> GivingWay<P> {
         let (least, most) = (chain.base(), shared.min(chain.decided()));
         let search = (least <= most).then_some(Search { least, most, at: most });
         let (gathered, hash) = (Vec::new(), RunningHash::default());
-        Self { regime, peer, search, same: 0, gathered, weight: 0, hash, is_ready: false }
+        Self {
+            regime,
+            peer,
+            search,
+            start: None,
+            same: 0,
+            gathered,
+            weight: 0,
+            hash,
+            has_begun: false,
+            is_ready: false,
+        }
+    }
+
+    /// Takes what stands for the beginning of the other log, where its sender has no more of that.
+    pub(super) fn take_start(&mut self, snapshot: Snapshot<P>, chain: &Chain<P>) {
+        let is_same = chain.hash_at(snapshot.index) == Some(snapshot.hash);
+        (self.search, self.same, self.hash) = (None, snapshot.index, snapshot.hash);
+        (self.gathered, self.weight) = (Vec::new(), 0);
+        self.has_begun = snapshot.lineage.regime() == Some(self.regime);
+        self.start = (!is_same).then(|| Box::new(snapshot));
     }
 
     /// What to ask for: what comes after a place, and the hash that belongs there.
@@ -98,13 +132,17 @@ impl<P: Peer> GivingWay<P> {
             self.weight += entry.weight();
             self.gathered.push(entry);
             let place = self.same + self.gathered.len() as u64;
+            self.has_begun |= self.gathered.last().and_then(|entry| entry.begins(place)) == Some(self.regime);
             if chain.hash_at(place) == Some(self.hash) {
-                (self.same, self.weight) = (place, 0);
+                (self.same, self.weight, self.start) = (place, 0, None);
                 self.gathered.clear();
             }
         }
         let end = self.same + self.gathered.len() as u64;
-        self.is_ready = end >= piece.decided || self.weight >= SYNC_BYTES;
+        // Nothing is taken back before what takes its place is of the other history.
+        let only_goes_on = self.start.is_none() && self.same == chain.decided();
+        let is_enough = end >= piece.decided || self.weight >= SYNC_BYTES;
+        self.is_ready = is_enough && (self.has_begun || only_goes_on);
     }
 
     /// Whether all is here, or so much that the rest may follow.
@@ -112,9 +150,9 @@ impl<P: Peer> GivingWay<P> {
         self.is_ready
     }
 
-    /// Up to which place both logs are the same, and what comes after it there.
-    pub(super) fn finish(self) -> (u64, Entries<P>) {
-        (self.same, self.gathered)
+    /// What the log gives way to.
+    pub(super) fn finish(self) -> Way<P> {
+        Way { start: self.start, common: self.same, entries: self.gathered }
     }
 }
 
@@ -124,18 +162,47 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::super::entry::{Config, Entry};
-    use super::super::message::Snapshot;
+    use super::super::entry::{Config, Entry, Fork};
     use super::*;
     use crate::Applied;
+
+    /// The history to give way to.
+    fn other_regime() -> Regime<u8> {
+        Regime { number: 1, by: std::cmp::Reverse(2) }
+    }
+
+    fn note(tag: u16) -> Arc<Entry<u8>> {
+        Arc::new(Entry::Note { tag, body: Bytes::new() })
+    }
 
     fn chain(tags: &[u16]) -> Chain<u8> {
         let mut chain = Chain::new();
         chain.push(Arc::new(Entry::Config(Config { voters: vec![1], tie_breaker: 1, fork: None })));
-        for tag in tags {
-            chain.push(Arc::new(Entry::Note { tag: *tag, body: Bytes::new() }));
-        }
+        tags.iter().for_each(|tag| chain.push(note(*tag)));
         chain
+    }
+
+    /// The same up to where the other history begins, and then these.
+    fn parted(tags: &[u16], later: &[u16]) -> Chain<u8> {
+        let mut chain = chain(tags);
+        let fork = Fork { regime: other_regime(), index: chain.decided(), hash: chain.hash() };
+        chain.push(Arc::new(Entry::Config(Config { voters: vec![2], tie_breaker: 2, fork: Some(fork) })));
+        later.iter().for_each(|tag| chain.push(note(*tag)));
+        chain
+    }
+
+    fn snapshot(chain: &Chain<u8>, index: u64) -> Snapshot<u8> {
+        let mut lineage = chain.lineage().clone();
+        lineage.cut(index);
+        Snapshot {
+            index,
+            hash: chain.hash_at(index).unwrap(),
+            lineage,
+            config: chain.config_at(index).unwrap().1.clone(),
+            config_index: 1,
+            applied: Applied::default(),
+            state: Bytes::new(),
+        }
     }
 
     fn answer(other: &Chain<u8>, asked: u64, hash: RunningHash, most: usize) -> Piece<u8> {
@@ -148,7 +215,7 @@ mod tests {
 
     /// What is in common, what comes after it, and how many questions it took.
     fn found(mine: &Chain<u8>, other: &Chain<u8>, most: usize) -> (u64, Entries<u8>, usize) {
-        let mut way = GivingWay::new(Regime::founded(2), 2, u64::MAX, mine);
+        let mut way = GivingWay::new(other_regime(), 2, u64::MAX, mine);
         let mut asked = 0;
         while !way.is_ready() {
             let (from, hash) = way.next(mine);
@@ -156,8 +223,8 @@ mod tests {
             asked += 1;
             assert!(asked < 1_000, "it never ends");
         }
-        let (same, entries) = way.finish();
-        (same, entries, asked)
+        let Way { common, entries, .. } = way.finish();
+        (common, entries, asked)
     }
 
     #[test]
@@ -165,8 +232,8 @@ mod tests {
         let mine: Vec<u16> = (0..40).collect();
         for (parts, most) in (0..=40).flat_map(|parts| [(parts, 1), (parts, 7), (parts, 100)]) {
             for longer in [0, 3, 60] {
-                let theirs: Vec<u16> = mine[..parts].iter().copied().chain((0..longer).map(|n| 100 + n)).collect();
-                let (mine, other) = (chain(&mine), chain(&theirs));
+                let later: Vec<u16> = (0..longer).map(|n| 100 + n).collect();
+                let (mine, other) = (chain(&mine), parted(&mine[..parts], &later));
                 let (same, entries, _) = found(&mine, &other, most);
                 assert_eq!(same, 1 + parts as u64);
                 assert!(other.after(same).eq(&entries));
@@ -177,8 +244,7 @@ mod tests {
     #[test]
     fn halving_takes_few_questions() {
         let mine: Vec<u16> = (0..10_000).collect();
-        let theirs: Vec<u16> = mine[..10].iter().copied().chain([20_000]).collect();
-        let (same, _, asked) = found(&chain(&mine), &chain(&theirs), 100);
+        let (same, _, asked) = found(&chain(&mine), &parted(&mine[..10], &[20_000]), 100);
         assert_eq!(same, 11);
         assert!(asked < 12, "{asked}");
     }
@@ -189,8 +255,7 @@ mod tests {
         for (parts, same) in [(30, 31), (9, 10), (8, 0), (0, 0)] {
             let mut mine = chain(&all);
             mine.trim(10);
-            let theirs: Vec<u16> = all[..parts].iter().copied().chain([100, 101]).collect();
-            let other = chain(&theirs);
+            let other = parted(&all[..parts], &[100, 101]);
             let found = found(&mine, &other, 5);
             assert_eq!(found.0, same, "they part after {parts}");
             assert!(other.after(same).eq(&found.1));
@@ -200,34 +265,54 @@ mod tests {
     #[test]
     fn where_the_other_has_no_hash_it_is_read_from_its_start_and_what_is_the_same_stays() {
         let all: Vec<u16> = (0..40).collect();
-        let (mine, whole) = (chain(&all[..20]), chain(&all));
-        let snapshot = |chain: &Chain<u8>| Snapshot {
-            index: 30,
-            hash: chain.hash_at(30).unwrap(),
-            lineage: chain.lineage().clone(),
-            config: chain.config_at(30).unwrap().1.clone(),
-            config_index: 1,
-            applied: Applied::default(),
-            state: Bytes::new(),
-        };
-        let short = Chain::from_snapshot(&snapshot(&whole));
-        let mut way = GivingWay::new(Regime::founded(2), 2, u64::MAX, &mine);
+        let (mine, whole) = (chain(&all[..20]), parted(&all[..20], &all[20..]));
+        let short = Chain::from_snapshot(&snapshot(&whole, 30));
+        let mut way = GivingWay::new(other_regime(), 2, u64::MAX, &mine);
         let (from, _) = way.next(&mine);
         assert_eq!((from, short.hash_at(from)), (21, None));
         // From its disk, without a hash.
         let entries: Entries<u8> = whole.after(from).cloned().collect();
-        assert!(way.take(Piece { from, hash: None, entries, decided: 41 }, &mine));
+        assert!(way.take(Piece { from, hash: None, entries, decided: 42 }, &mine));
         assert_eq!(way.next(&mine), (0, RunningHash::default()));
         let entries: Entries<u8> = whole.after(0).cloned().collect();
-        assert!(way.take(Piece { from: 0, hash: None, entries, decided: 41 }, &mine));
-        let (same, entries) = way.finish();
-        assert_eq!((same, entries.len()), (21, 20));
+        assert!(way.take(Piece { from: 0, hash: None, entries, decided: 42 }, &mine));
+        let Way { common, entries, .. } = way.finish();
+        assert_eq!((common, entries.len()), (21, 21));
+    }
+
+    #[test]
+    fn a_snapshot_from_before_the_other_history_began_is_not_given_way_to_without_what_follows_it() {
+        let all: Vec<u16> = (0..40).collect();
+        let (mut mine, whole) = (chain(&all), parted(&all[..30], &[100, 101, 102]));
+        mine.trim(25);
+        let start = || snapshot(&whole, 20);
+        for most in [1, 4, 100] {
+            let mut way = GivingWay::new(other_regime(), 2, 10, &mine);
+            way.take_start(start(), &mine);
+            while !way.is_ready() {
+                let (from, hash) = way.next(&mine);
+                assert!(way.take(answer(&whole, from, hash, most), &mine));
+            }
+            let Way { start, common, entries } = way.finish();
+            assert_eq!((start, common), (None, 31), "what follows leads to what is here too");
+            assert!(whole.after(31).eq(&entries));
+        }
+        // Nothing in common is in memory.
+        mine.trim(35);
+        let mut way = GivingWay::new(other_regime(), 2, 10, &mine);
+        way.take_start(start(), &mine);
+        while !way.is_ready() {
+            let (from, hash) = way.next(&mine);
+            assert!(way.take(answer(&whole, from, hash, 4), &mine));
+        }
+        let Way { start: begin, common, entries } = way.finish();
+        assert_eq!((begin, common, entries.len()), (Some(Box::new(start())), 20, 15));
     }
 
     #[test]
     fn an_answer_to_something_else_changes_nothing() {
         let mine = chain(&[1, 2, 3]);
-        let mut way = GivingWay::new(Regime::founded(2), 2, u64::MAX, &mine);
+        let mut way = GivingWay::new(other_regime(), 2, u64::MAX, &mine);
         let before = way.clone();
         let entries = Vec::new();
         assert!(!way.take(Piece { from: 9, hash: Some(RunningHash::default()), entries, decided: 9 }, &mine));

@@ -77,7 +77,11 @@ impl<P: Peer> Log<P> {
             return;
         }
         let applied = Applied::from_rows(gathering.floor, gathering.rows);
-        self.install(Snapshot { index, hash, lineage, config, config_index, applied, state: gathering.state });
+        let snapshot = Snapshot { index, hash, lineage, config, config_index, applied, state: gathering.state };
+        match &mut self.giving_way {
+            Some(way) if way.regime == regime && way.peer == from => way.take_start(snapshot, &self.chain),
+            _ => self.install(snapshot),
+        }
         self.fetching = None;
         self.fetch(from, regime);
     }
@@ -100,7 +104,6 @@ impl<P: Peer> Log<P> {
 
     fn install(&mut self, snapshot: Snapshot<P>) {
         self.leave_role();
-        let other_history = self.giving_way.take().is_some();
         if self.accepted_regime() != self.chain.regime() && self.chain.regime().is_some() {
             self.leave_history();
         }
@@ -109,26 +112,12 @@ impl<P: Peer> Log<P> {
         let until = usize::try_from(until).unwrap_or(usize::MAX).min(self.acceptor.tail.len());
         let hash = self.acceptor.tail.range(..until).fold(self.chain.hash(), |hash, entry| hash.then(entry));
         let leads_there = self.acceptor.aligned && hash == snapshot.hash;
-        if other_history {
-            self.begin_anew(Some(&snapshot));
-            self.leave_history();
-        } else {
-            self.leaps += 1;
-            self.chain = Chain::from_snapshot(&snapshot);
-        }
-        let keeps_more = !other_history && self.acceptor.len() > snapshot.index;
+        self.leaps += 1;
+        self.chain = Chain::from_snapshot(&snapshot);
         self.acceptor.staged = None;
-        self.applied = snapshot.applied.clone();
-        if !keeps_more {
-            // All that this acceptor accepted is decided, or of a regime that is left. Its promise stays.
-            self.acceptor.tail.clear();
-            self.acceptor.tail_weight = 0;
-            self.acceptor.configs.clear();
-            self.acceptor.fork = snapshot.index;
-            self.acceptor.aligned = true;
-            self.acceptor.accepted = None;
-            self.disk.write(Op::DropAside);
-            self.disk.write(Op::Accepted(None));
+        if self.acceptor.len() <= snapshot.index {
+            // All that this acceptor accepted is decided. Its promise stays.
+            self.accept_nothing(snapshot.index);
             self.disk.write(Op::Restart(Box::new(snapshot.clone())));
         } else if leads_there {
             self.disk.write(Op::Restart(Box::new(snapshot.clone())));
@@ -144,6 +133,32 @@ impl<P: Peer> Log<P> {
             }
             self.disk.write(Op::Restart(Box::new(snapshot.clone())));
         }
+        self.tell_skipped(snapshot);
+    }
+
+    /// Begins the log anew with what stands for the beginning of another history.
+    pub(super) fn begin_elsewhere(&mut self, snapshot: Snapshot<P>) {
+        self.begin_anew(Some(&snapshot));
+        self.leave_history();
+        self.accept_nothing(snapshot.index);
+        self.disk.write(Op::Restart(Box::new(snapshot.clone())));
+        self.tell_skipped(snapshot);
+    }
+
+    /// Nothing is accepted here but what is decided up to a place.
+    fn accept_nothing(&mut self, decided: u64) {
+        self.acceptor.tail.clear();
+        self.acceptor.tail_weight = 0;
+        self.acceptor.configs.clear();
+        self.acceptor.fork = decided;
+        self.acceptor.aligned = true;
+        self.acceptor.accepted = None;
+        self.disk.write(Op::DropAside);
+        self.disk.write(Op::Accepted(None));
+    }
+
+    fn tell_skipped(&mut self, snapshot: Snapshot<P>) {
+        self.applied = snapshot.applied.clone();
         self.histories_changed = true;
         if let Some(index) = Index::new(snapshot.index) {
             self.events.push_back(LogEvent::Skipped { index, state: snapshot.state.clone() });

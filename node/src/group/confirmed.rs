@@ -93,11 +93,10 @@ impl Confirmed {
         confirmed
     }
 
-    /// What the leader has confirmed, which this newcomer is about to learn.
+    /// What the leader has confirmed, which this newcomer is about to learn: it goes on where its own log ends.
     pub(super) fn adopt(&mut self, decided: (Lineage<PeerId>, u64), recent: Vec<(Index, Say)>, now: Instant) {
-        let is_known = decided.0.regime() == self.told_in.regime();
-        if !is_known || decided.1 >= self.told_below {
-            let learnt = if is_known { self.restored } else { 0 };
+        if decided.1 >= self.told_below {
+            let learnt = self.restored;
             (self.told_in, self.told_below) = decided;
             (self.recent, self.recent_bytes, self.recent_lines) = (VecDeque::new(), 0, 0);
             self.offer_at = Some(now + PATIENCE);
