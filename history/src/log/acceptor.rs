@@ -107,48 +107,59 @@ impl<P: Peer> Log<P> {
 
     /// Answers nobody but the leader that the election names, save where a person has said that the missing are dead.
     pub(super) fn on_prepare(&mut self, from: P, theirs: Theirs<P>) {
-        let Theirs { ballot, person, regime, config_index, .. } = theirs;
+        let Theirs { ballot, person, chain, regime, config_index, .. } = theirs;
         if ballot.peer != from || !(self.leader == Some(from) || person && self.members.is_reachable(from)) {
             return;
         }
-        let is_kin = regime == self.history();
+        let known_there = |mine: Option<Regime<P>>| mine.is_some() && (mine == chain || mine == regime);
+        let could_learn = known_there(self.chain.regime());
+        let is_kin = could_learn || known_there(self.accepted_regime());
         match Some(ballot).cmp(&self.acceptor.promised) {
             Ordering::Less => return self.nack(from),
             Ordering::Equal if self.acceptor.accepted == Some(ballot) => return,
-            _ if is_kin && config_index < self.chain.config_index() => {
-                return self.send(from, LogMessage::Stale { decided: self.chain.decided() });
-            }
+            _ if could_learn && config_index < self.chain.config_index() => return self.stale(from),
             Ordering::Equal => {}
             Ordering::Greater => self.promise(ballot),
         }
-        // Places of another history mean nothing to the leader.
-        let ahead = is_kin && (self.acceptor.accepted, self.acceptor.len()) > (theirs.accepted, theirs.len);
+        // What the leader has accepted of another history says nothing about this log.
+        let has = match regime == self.accepted_regime() {
+            true => (theirs.accepted, theirs.len),
+            false => (None, theirs.decided),
+        };
+        let ahead = is_kin && (self.acceptor.accepted, self.acceptor.len()) > has;
         // What the leader knows to be decided it does not need, as far as this log is known to have the same.
         let known = theirs.decided.min(self.acceptor.fork);
         let from_len = match ahead {
             false => self.acceptor.len(),
-            true if self.acceptor.accepted == theirs.accepted => theirs.len.max(known),
+            true if self.acceptor.accepted == has.0 => has.1.max(known),
             true => known,
         };
-        self.promise_piece(from, ballot, from_len);
+        self.promise_piece(from, ballot, from_len, !is_kin);
     }
 
     pub(super) fn on_more(&mut self, from: P, ballot: Ballot<P>, after: u64) {
         if ballot.peer == from && self.acceptor.promised == Some(ballot) && self.acceptor.accepted != Some(ballot) {
-            self.promise_piece(from, ballot, after);
+            self.promise_piece(from, ballot, after, false);
         }
     }
 
-    fn promise_piece(&mut self, to: P, ballot: Ballot<P>, from: u64) {
+    fn stale(&mut self, to: P) {
+        if let Some(chain) = self.chain.regime() {
+            self.send(to, LogMessage::Stale { chain, decided: self.chain.decided() });
+        }
+    }
+
+    fn promise_piece(&mut self, to: P, ballot: Ballot<P>, from: u64, withheld: bool) {
         if from < self.chain.base() && from < self.acceptor.len() {
-            return self.send(to, LogMessage::Stale { decided: self.chain.decided() });
+            return self.stale(to);
         }
         let entries = within_message(self.accepted_after(from));
-        let (regime, chain) = (self.accepted_regime(), self.history());
+        let (chain, regime) = (self.chain.regime(), self.accepted_regime());
         let Acceptor { accepted, left, .. } = self.acceptor;
         let (len, decided) = (self.acceptor.len(), self.chain.decided());
-        let promise = LogMessage::Promise { ballot, chain, regime, left, accepted, decided, len, from, entries };
-        self.gate(Gated::Send(to, promise));
+        let promise =
+            LogMessage::Promise { ballot, chain, regime, withheld, left, accepted, decided, len, from, entries };
+        self.gate(Gated::Send(to, Box::new(promise)));
     }
 
     pub(super) fn promise(&mut self, ballot: Ballot<P>) {
@@ -424,6 +435,7 @@ impl<P: Peer> Log<P> {
 pub(super) struct Theirs<P> {
     pub(super) ballot: Ballot<P>,
     pub(super) person: bool,
+    pub(super) chain: Option<Regime<P>>,
     pub(super) regime: Option<Regime<P>>,
     pub(super) config_index: u64,
     pub(super) decided: u64,

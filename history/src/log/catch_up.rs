@@ -97,11 +97,13 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    /// Whether entries of another history may be learnt without anything being taken back: by a log in which nothing is; or
-    /// beyond its end, by one whose leader is of that history, if its vote counts for none, or the leader is sure.
+    /// Whether entries of another history may be learnt without anything being taken back: by a log that has accepted the
+    /// beginning of it, or in which nothing is; or beyond its end, by one whose leader is of that history, if its vote
+    /// counts for none, or the leader is sure.
     pub(super) fn may_enter(&self, regime: Regime<P>) -> bool {
         let votes = self.acceptor.accepted.is_some() || self.acceptor.left.is_some();
         match self.followed {
+            _ if self.accepted_regime() == Some(regime) => true,
             Some(followed) if followed.regime.is_some() => followed.regime == Some(regime) && (followed.sure || !votes),
             _ => self.chain.regime().is_none() || !votes && self.acceptor.promised.is_none(),
         }

@@ -44,7 +44,9 @@ pub enum LogMessage<P> {
         ballot: Ballot<P>,
         /// Whether a person has said that the voters which cannot be reached are dead: then others than followers promise too.
         person: bool,
-        /// The history of the sender's log.
+        /// The history of what the sender knows to be decided.
+        chain: Option<Regime<P>>,
+        /// The history of the sender's accepted log.
         regime: Option<Regime<P>>,
         /// Where the last configuration stands that the sender knows to be decided.
         config_index: u64,
@@ -63,6 +65,8 @@ pub enum LogMessage<P> {
         chain: Option<Regime<P>>,
         /// The history of the sender's accepted log.
         regime: Option<Regime<P>>,
+        /// Whether the sender keeps that log back, because it is of no history that the leader's log is of.
+        withheld: bool,
         /// Before this ballot the sender may have acknowledged entries of another history. Of it, it has nothing any more.
         left: Option<Ballot<P>>,
         /// The ballot of the sender's accepted log.
@@ -73,7 +77,7 @@ pub enum LogMessage<P> {
         len: u64,
         /// What `entries` come after.
         from: u64,
-        /// A piece of the sender's log, none if the leader's is the greater.
+        /// A piece of the sender's log, none if the leader's is the greater or this one is withheld.
         entries: Entries<P>,
     },
     /// The leader lacks the rest of a promiser's log.
@@ -156,6 +160,8 @@ pub enum LogMessage<P> {
     },
     /// The leader that prepares has to catch up first: fetch from the sender.
     Stale {
+        /// The history of what the sender knows to be decided.
+        chain: Regime<P>,
         /// How much the sender knows to be decided.
         decided: u64,
     },
@@ -316,7 +322,7 @@ impl<P: Peer> LogMessage<P> {
             Self::Beat { ballot, len, decided, .. } => (vec![ballot.round, *len, *decided], 0),
             Self::Ask { ballot, len, decided, .. } => (vec![ballot.round, *len, *decided], 0),
             Self::Nack { promised } => (vec![promised.round, promised.regime.number], 0),
-            Self::Stale { decided } => (vec![*decided], 0),
+            Self::Stale { chain, decided } => (vec![chain.number, *decided], 0),
             Self::Fetch { regime, from, .. } => (vec![regime.number, *from], 0),
             Self::Learn { regime, from, entries, decided, .. } => (vec![regime.number, *from, *decided], entries.len()),
             Self::Snapshot(piece) if !piece.lineage.is_sound() => return false,

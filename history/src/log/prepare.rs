@@ -28,8 +28,12 @@ pub(super) struct Preparing<P> {
 /// What one peer promised with.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Promised<P> {
+    /// Of which history what it knows to be decided is.
+    chain: Option<Regime<P>>,
     /// Of which history the accepted log is.
     regime: Option<Regime<P>>,
+    /// Whether that log is kept back, for it has no place in common with this one.
+    withheld: bool,
     left: Option<Ballot<P>>,
     accepted: Option<Ballot<P>>,
     decided: u64,
@@ -52,7 +56,7 @@ impl<P: Peer> Preparing<P> {
         let mut greatest: BTreeMap<Regime<P>, (P, &Promised<P>)> = BTreeMap::new();
         let weight = |peer: P, promised: &Promised<P>| (promised.accepted, promised.len, peer == me);
         for (peer, promised) in &self.promises {
-            let Some(regime) = promised.regime else { continue };
+            let Some(regime) = promised.regime.filter(|_| !promised.withheld) else { continue };
             let known = greatest.entry(regime).or_insert((*peer, promised));
             if weight(known.0, known.1) < weight(*peer, promised) {
                 *known = (*peer, promised);
@@ -69,8 +73,9 @@ impl<P: Peer> Preparing<P> {
     /// another counts as one that has nothing, if whatever it acknowledged of this one was acknowledged before that ballot:
     /// then it is in the log that was accepted under it. Otherwise only that one itself would know, and it has forgotten.
     fn counted(&self, regime: Option<Regime<P>>, accepted: Option<Ballot<P>>) -> BTreeSet<P> {
-        let counts = |promised: &Promised<P>| {
-            promised.regime == regime && promised.accepted.is_some() || promised.left <= accepted
+        let counts = |promised: &Promised<P>| match promised.regime == regime && promised.accepted.is_some() {
+            true => !promised.withheld,
+            false => promised.left <= accepted,
         };
         self.promises.iter().filter(|(_, promised)| counts(promised)).map(|(peer, _)| *peer).collect()
     }
@@ -115,13 +120,9 @@ impl<P: Peer> Log<P> {
             asked.retain(|peer| *peer != self.me && !preparing.promises.contains_key(peer));
         }
         let (decided, config_index) = (self.chain.decided(), self.chain.config_index());
-        let regime = self.history();
-        // Of a takeover that was begun here and came to nothing: the others may have to go on without it.
-        let (len, accepted) = match self.accepted_regime() == regime {
-            true => (self.acceptor.len(), self.acceptor.accepted),
-            false => (decided, None),
-        };
-        let message = LogMessage::Prepare { ballot, person, regime, config_index, decided, len, accepted };
+        let (chain, regime) = (self.chain.regime(), self.accepted_regime());
+        let (len, accepted) = (self.acceptor.len(), self.acceptor.accepted);
+        let message = LogMessage::Prepare { ballot, person, chain, regime, config_index, decided, len, accepted };
         self.send_all(asked.into_iter().collect(), message);
         self.send_more();
     }
@@ -148,12 +149,14 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn on_own_promise(&mut self, ballot: Ballot<P>) {
-        let (decided, len, regime) = (self.chain.decided(), self.acceptor.len(), self.accepted_regime());
+        let (decided, len) = (self.chain.decided(), self.acceptor.len());
+        let (chain, regime) = (self.chain.regime(), self.accepted_regime());
         let (accepted, left) = (self.acceptor.accepted, self.acceptor.left);
         if let Role::Preparing(preparing) = &mut self.role
             && preparing.ballot == ballot
         {
-            let own = Promised { regime, left, accepted, decided, len, from: len, entries: Vec::new() };
+            let entries = Vec::new();
+            let own = Promised { chain, regime, withheld: false, left, accepted, decided, len, from: len, entries };
             preparing.promises.insert(self.me, own);
             self.send_prepare();
             self.try_establish();
@@ -161,10 +164,7 @@ impl<P: Peer> Log<P> {
     }
 
     pub(super) fn on_promise(&mut self, from: P, ballot: Ballot<P>, theirs: PromisePiece<P>) {
-        // Of another history nothing counts, but that it promised.
-        let is_kin = theirs.chain.is_none() || theirs.chain == self.history();
-        let PromisePiece { regime, left, accepted, decided, len, from: at, entries, .. } =
-            if is_kin { theirs } else { theirs.elsewhere() };
+        let PromisePiece { chain, regime, withheld, left, accepted, decided, len, from: at, entries } = theirs;
         let brings_config = entries.iter().any(|entry| entry.config().is_some());
         let mine = (self.acceptor.accepted, self.acceptor.len());
         let Role::Preparing(preparing) = &mut self.role else {
@@ -173,7 +173,7 @@ impl<P: Peer> Log<P> {
         // What is ahead of the own log comes after something that is in it: this is what was asked for.
         let asked_for = at <= self.acceptor.len().max(self.chain.decided()) || (accepted, len) <= mine;
         let known_to_come = preparing.promises.contains_key(&from);
-        if preparing.ballot != ballot || accepted >= Some(ballot) || !(asked_for || known_to_come) {
+        if preparing.ballot != ballot || accepted >= Some(ballot) || !(withheld || asked_for || known_to_come) {
             return;
         }
         match preparing.promises.get_mut(&from) {
@@ -184,7 +184,7 @@ impl<P: Peer> Log<P> {
                 }
             }
             None => {
-                let promised = Promised { regime, left, accepted, decided, len, from: at, entries };
+                let promised = Promised { chain, regime, withheld, left, accepted, decided, len, from: at, entries };
                 preparing.promises.insert(from, promised);
             }
         }
@@ -213,12 +213,15 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    pub(super) fn on_stale(&mut self, from: P, decided: u64) {
-        if let (Role::Preparing(_), Some(regime)) = (&self.role, self.history())
-            && self.chain.decided() < decided
-        {
-            self.fetch(from, regime);
+    pub(super) fn on_stale(&mut self, from: P, chain: Regime<P>, decided: u64) {
+        if matches!(self.role, Role::Preparing(_)) && self.chain.decided() < decided && self.leads_to(Some(chain)) {
+            self.fetch(from, chain);
         }
+    }
+
+    /// Whether this log has its places of that history: what is decided, or, beyond that, what was accepted.
+    fn leads_to(&self, regime: Option<Regime<P>>) -> bool {
+        regime.is_some() && (regime == self.chain.regime() || regime == self.accepted_regime())
     }
 
     /// Establishes if the promises are a quorum of each configuration that is live in the greatest log among them: in the log of a
@@ -251,7 +254,7 @@ impl<P: Peer> Log<P> {
     fn established_log(&self, preparing: &Preparing<P>, (best, greatest): (P, &Promised<P>)) -> Option<Established<P>> {
         let mine = best == self.me || !self.is_ahead(greatest);
         let complete = greatest.from + greatest.entries.len() as u64 >= greatest.len;
-        if !mine && !complete || !mine && !self.leads_on(greatest) {
+        if !mine && (!complete || !self.leads_on(greatest)) {
             return None;
         }
         let start = if mine { self.acceptor.len() } else { greatest.from };
@@ -271,17 +274,21 @@ impl<P: Peer> Log<P> {
     fn is_ahead(&self, promised: &Promised<P>) -> bool {
         let own = (self.acceptor.accepted, self.acceptor.len());
         let other_history = promised.accepted.is_some() && promised.regime != self.accepted_regime();
-        other_history || (promised.accepted, promised.len) > own
+        !promised.withheld && (other_history || (promised.accepted, promised.len) > own)
     }
 
-    /// Whether a takeover in a promised log, if there is one, left this peer's history behind all that is decided here.
+    /// Whether a promised log has all that is decided here: it is of this history, or of a takeover that left it behind that.
     fn leads_on(&self, promised: &Promised<P>) -> bool {
-        let decided = self.chain.decided();
-        let fork = promised.entries.iter().rev().find_map(|entry| entry.config().and_then(|config| config.fork));
-        match fork {
-            Some(fork) => fork.index == decided && fork.hash == self.chain.hash() && promised.from == decided,
-            None => promised.regime == self.history() || promised.accepted.is_none(),
+        if promised.accepted.is_none() || self.leads_to(promised.regime) {
+            return true;
         }
+        let fork = promised.entries.iter().rev().find_map(|entry| entry.config().and_then(|config| config.fork));
+        let (Some(fork), Some(hash)) = (fork, self.chain.hash_at(promised.from)) else {
+            return false;
+        };
+        let common = usize::try_from(fork.index.saturating_sub(promised.from)).unwrap_or(usize::MAX);
+        let there = promised.entries.iter().take(common).fold(hash, |hash, entry| hash.then(entry));
+        self.chain.decided() <= fork.index && there == fork.hash
     }
 
     /// Fetches what a promiser knows to be decided and this peer does not. Returns whether there is any.
@@ -289,18 +296,24 @@ impl<P: Peer> Log<P> {
     /// It need not be what either of them accepted, however long that is: others may have decided it since under a greater
     /// ballot. So it says which configurations are live, and a log is measured by it.
     fn fetch_decided(&mut self) -> bool {
+        let Role::Preparing(preparing) = &self.role else {
+            return false;
+        };
         let known = self.chain.decided();
-        let Role::Preparing(preparing) = &mut self.role else {
+        let knows = |promised: &Promised<P>| {
+            let chain = promised.chain.filter(|chain| !promised.withheld && self.leads_to(Some(*chain)));
+            chain.filter(|_| promised.decided > known)
+        };
+        let ahead = preparing.promises.iter().find_map(|(peer, promised)| Some((*peer, knows(promised)?)));
+        let Some((peer, chain)) = ahead else {
             return false;
         };
-        // One that cannot be fetched from might as well not have promised; it will be asked again.
-        preparing.promises.retain(|peer, promised| promised.decided <= known || self.members.is_reachable(*peer));
-        let Some((ahead, _)) = preparing.promises.iter().find(|(_, promised)| promised.decided > known) else {
-            return false;
-        };
-        let ahead = *ahead;
-        if let Some(regime) = self.history() {
-            self.fetch(ahead, regime);
+        if self.members.is_reachable(peer) {
+            self.fetch(peer, chain);
+        } else if let Role::Preparing(preparing) = &mut self.role {
+            // One that cannot be fetched from might as well not have promised; it will be asked again.
+            preparing.promises.remove(&peer);
+            return self.fetch_decided();
         }
         true
     }
@@ -439,17 +452,11 @@ struct Established<P> {
 pub(super) struct PromisePiece<P> {
     pub(super) chain: Option<Regime<P>>,
     pub(super) regime: Option<Regime<P>>,
+    pub(super) withheld: bool,
     pub(super) left: Option<Ballot<P>>,
     pub(super) accepted: Option<Ballot<P>>,
     pub(super) decided: u64,
     pub(super) len: u64,
     pub(super) from: u64,
     pub(super) entries: Entries<P>,
-}
-
-impl<P> PromisePiece<P> {
-    /// Of a log of another history: as if it had nothing.
-    fn elsewhere(self) -> Self {
-        Self { regime: None, accepted: None, decided: 0, len: 0, from: 0, entries: Vec::new(), ..self }
-    }
 }

@@ -12,7 +12,7 @@ use crate::{Ballot, Index};
 /// What waits for the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Gated<P> {
-    Send(P, LogMessage<P>),
+    Send(P, Box<LogMessage<P>>),
     Accepted(P, Ballot<P>, u64),
     OwnPromise(Ballot<P>),
 }
@@ -52,11 +52,22 @@ impl<P: Peer> Log<P> {
 
     pub(super) fn receive(&mut self, from: P, message: LogMessage<P>) {
         match message {
-            LogMessage::Prepare { ballot, person, regime, config_index, decided, len, accepted } => {
-                self.on_prepare(from, Theirs { ballot, person, regime, config_index, decided, len, accepted });
+            LogMessage::Prepare { ballot, person, chain, regime, config_index, decided, len, accepted } => {
+                self.on_prepare(from, Theirs { ballot, person, chain, regime, config_index, decided, len, accepted });
             }
-            LogMessage::Promise { ballot, chain, regime, left, accepted, decided, len, from: at, entries } => {
-                let piece = PromisePiece { chain, regime, left, accepted, decided, len, from: at, entries };
+            LogMessage::Promise {
+                ballot,
+                chain,
+                regime,
+                withheld,
+                left,
+                accepted,
+                decided,
+                len,
+                from: at,
+                entries,
+            } => {
+                let piece = PromisePiece { chain, regime, withheld, left, accepted, decided, len, from: at, entries };
                 self.on_promise(from, ballot, piece);
             }
             LogMessage::More { ballot, from: after } => self.on_more(from, ballot, after),
@@ -74,7 +85,7 @@ impl<P: Peer> Log<P> {
                 self.on_ask(from, ballot, Asked { accepted, len, decided, hash });
             }
             LogMessage::Nack { promised } => self.on_nack(promised),
-            LogMessage::Stale { decided } => self.on_stale(from, decided),
+            LogMessage::Stale { chain, decided } => self.on_stale(from, chain, decided),
             LogMessage::Fetch { regime, from: after, hash } => self.on_fetch(from, regime, after, hash),
             LogMessage::Learn { regime, from: at, hash, entries, decided } => {
                 self.on_learn(from, Learnt { regime, from: at, hash, entries, decided });
@@ -117,7 +128,7 @@ impl<P: Peer> Log<P> {
 
     pub(super) fn let_out(&mut self, thing: Gated<P>) {
         match thing {
-            Gated::Send(to, message) => self.send(to, message),
+            Gated::Send(to, message) => self.send(to, *message),
             // What was accepted has given way since, to another regime perhaps: it is not here any more.
             Gated::Accepted(_, ballot, _) if self.acceptor.accepted != Some(ballot) => {}
             Gated::Accepted(to, ballot, len) if to == self.me => self.on_accepted(to, ballot, len),

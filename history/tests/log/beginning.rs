@@ -30,6 +30,7 @@ fn a_log_that_is_begun_after_a_promise_is_of_a_history_of_its_own() {
     let prepare = LogMessage::Prepare {
         ballot,
         person: true,
+        chain: Some(founded),
         regime: Some(founded),
         config_index: 1,
         decided: 1,

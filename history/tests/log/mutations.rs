@@ -104,6 +104,7 @@ fn a_quorum_of_the_newest_configuration_only_is_noticed() {
             ballot: *ballot,
             chain: log.regime(),
             regime: log.regime(),
+            withheld: false,
             left: None,
             accepted: None,
             decided: 0,

@@ -40,6 +40,7 @@ fn dead_takeover(sim: &mut Sim, by: u8, to: u8) -> Ballot<u8> {
     let prepare = LogMessage::Prepare {
         ballot,
         person: true,
+        chain: Some(regime),
         regime: Some(regime),
         config_index: log.config().map_or(0, |(at, _)| at),
         decided: log.decided(),

@@ -274,19 +274,21 @@ fn log_of_voters() -> [(LogMessage<PeerId>, String); 10] {
             M::Prepare {
                 ballot,
                 person: true,
-                regime: Some(regime),
+                chain: Some(regime),
+                regime: None,
                 config_index: 1,
                 decided: 2,
                 len: 3,
                 accepted: None,
             },
-            format!("00000000{ballot_hex}0101{regime_hex}{}00", numbers(&[1, 2, 3])),
+            format!("00000000{ballot_hex}0101{regime_hex}00{}00", numbers(&[1, 2, 3])),
         ),
         (
             M::Promise {
                 ballot,
                 chain: Some(regime),
                 regime: None,
+                withheld: true,
                 left: Some(ballot),
                 accepted: None,
                 decided: 1,
@@ -294,7 +296,7 @@ fn log_of_voters() -> [(LogMessage<PeerId>, String); 10] {
                 from: 3,
                 entries: promised,
             },
-            format!("00000001{ballot_hex}01{regime_hex}0001{ballot_hex}00{}{entries_hex}", numbers(&[1, 2, 3])),
+            format!("00000001{ballot_hex}01{regime_hex}000101{ballot_hex}00{}{entries_hex}", numbers(&[1, 2, 3])),
         ),
         (M::More { ballot, from: 4 }, format!("00000002{ballot_hex}{}", number(4))),
         (
@@ -347,7 +349,7 @@ fn log_of_learners() -> [(LogMessage<PeerId>, String); 5] {
         numbers(&[1, 1])
     );
     [
-        (M::Stale { decided: 6 }, format!("00000009{}", number(6))),
+        (M::Stale { chain: regime, decided: 6 }, format!("00000009{regime_hex}{}", number(6))),
         (M::Fetch { regime, from: 7, hash }, format!("0000000a{regime_hex}{}{hash_hex}", number(7))),
         (
             M::Learn { regime, from: 7, hash: None, entries: vec![], decided: 8 },

@@ -43,15 +43,23 @@ mod tests {
             chain: None,
             left: None,
             regime: None,
+            withheld: false,
             accepted: None,
             decided: 0,
             len: 0,
             from: 0,
             entries: Vec::new(),
         };
-        let (person, regime) = (false, None);
-        let prepare =
-            LogMessage::Prepare { ballot, person, regime, config_index: 0, decided: 0, len: 0, accepted: None };
+        let prepare = LogMessage::Prepare {
+            ballot,
+            person: false,
+            chain: None,
+            regime: None,
+            config_index: 0,
+            decided: 0,
+            len: 0,
+            accepted: None,
+        };
         let accepted = LogMessage::Accepted { ballot, len: 1 };
         for message in [&promise, &prepare] {
             check(&promised(2), message).unwrap();

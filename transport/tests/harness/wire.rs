@@ -34,7 +34,7 @@ pub struct Hello {
 impl Hello {
     pub fn new(id: PeerId) -> Self {
         Self {
-            version: 3,
+            version: 4,
             group: "default".into(),
             id,
             incarnation: 1,

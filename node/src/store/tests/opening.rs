@@ -170,6 +170,7 @@ fn a_store_of_each_earlier_version_is_opened() {
             (durable.promised, durable.fork, &durable.aside),
             (Some(ballot(7)), Some(2), &vec![said(3, "aside")])
         );
+        assert_eq!(durable.left, (version >= 3).then(|| ballot(5)));
         let mut start = snapshot(1);
         if version < 2 {
             start.state = Bytes::new();
@@ -184,6 +185,7 @@ fn fixture(version: usize) -> &'static str {
     match version {
         1 => include_str!("fixture_1.sql"),
         2 => include_str!("fixture_2.sql"),
+        3 => include_str!("fixture_3.sql"),
         _ => panic!("version {version} has no fixture: add one"),
     }
 }
