@@ -62,7 +62,12 @@ impl Database {
 
 fn apply(transaction: &Transaction<'_>, batch: &Batch, log: &mut Log) -> Result<()> {
     for op in &batch.ops {
+        let before = log.extent;
         log.extent.apply(op).expect("a batch is checked when it is handed in");
+        if before.cuts < log.extent.cuts {
+            let kept = if matches!(op, Op::Restart(_)) { 0 } else { log.extent.decided };
+            keep_former(transaction, kept, before.decided)?;
+        }
         apply_op(transaction, op, log)?;
     }
     apply_pool(transaction, batch)?;
@@ -117,6 +122,17 @@ fn apply_pool(transaction: &Transaction<'_>, batch: &Batch) -> Result<()> {
     for id in &batch.pool_remove {
         remove.execute(params![id.session.uuid().as_bytes(), id.number.cast_signed()])?;
     }
+    Ok(())
+}
+
+/// Keeps what was said at the places after `kept`, up to `decided`, for people to read: the log has it no more.
+fn keep_former(transaction: &Transaction<'_>, kept: u64, decided: u64) -> Result<()> {
+    let mut keep = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO former (session, number, idx, sent_at, from_id, from_name, text)
+         SELECT session, number, idx, sent_at, from_id, from_name, text FROM entries
+         WHERE idx > ? AND idx <= ? AND session IS NOT NULL",
+    )?;
+    keep.execute([kept.cast_signed(), decided.cast_signed()])?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use rusqlite::Connection;
+
 use super::*;
 
 #[test]
@@ -28,6 +30,28 @@ fn a_log_begins_anew_after_a_snapshot_from_elsewhere() {
     assert_eq!((found.first, found.durable.base, found.durable.len(), found.durable.decided), (100, 100, 101, 100));
     assert_eq!(found.durable.start, Some(snapshot(100)));
     assert_eq!(texts(&wait(store.last_lines(9)).unwrap()), ["z"]);
+}
+
+#[test]
+fn what_was_confirmed_and_leaves_the_log_stays_to_be_read_unless_it_has_a_place_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let opened = Store::open(directory.path()).unwrap();
+    write(&opened, batch(1, vec![append(1, &["a", "b", "c", "undecided"]), Op::Decided(3)]));
+    write(&opened, batch(2, vec![Op::DropAside, Op::Truncate(1), Op::SetAside(1), append(2, &["B"]), Op::Decided(2)]));
+    write(&opened, batch(3, vec![Op::Restart(snapshot(100)), append(101, &["z"]), Op::Decided(101)]));
+    let read = Connection::open(directory.path().join("history.db")).unwrap();
+    let former = || -> Vec<(u64, String)> {
+        let mut lines = read.prepare("SELECT idx, text FROM former_lines ORDER BY idx").unwrap();
+        lines
+            .query_map([], |row| Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?)))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    };
+    let all = [(1, "a".to_owned()), (2, "B".into()), (3, "c".into())];
+    assert_eq!(former(), all);
+    write(&opened, batch(4, vec![Op::DropAside, Op::Truncate(0), append(1, &["a"])]));
+    assert_eq!(former()[0], all[1]);
 }
 
 #[test]
