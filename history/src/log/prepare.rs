@@ -75,7 +75,7 @@ impl<P: Peer> Preparing<P> {
     fn counted(&self, regime: Option<Regime<P>>, accepted: Option<Ballot<P>>) -> BTreeSet<P> {
         let counts = |promised: &Promised<P>| match promised.regime == regime && promised.accepted.is_some() {
             true => !promised.withheld,
-            false => promised.left <= accepted,
+            false => promised.left.is_none() || promised.left < accepted,
         };
         self.promises.iter().filter(|(_, promised)| counts(promised)).map(|(peer, _)| *peer).collect()
     }
