@@ -4,6 +4,7 @@ mod beginning;
 mod check;
 mod faults;
 mod mutations;
+mod promises;
 mod regimes;
 mod sim;
 mod statements;
