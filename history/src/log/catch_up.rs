@@ -57,11 +57,17 @@ impl<P: Peer> Log<P> {
         self.send(to, LogMessage::Status(standing));
     }
 
-    /// Whom this peer follows from now on may not know that it is of another history.
-    pub(super) fn show_difference(&mut self, leader: Option<P>) {
+    /// Whoever leads from now on tells everybody of which history it is, for what it told before may be lost; and it may not know
+    /// that a follower is of another.
+    pub(super) fn show_history(&mut self, leader: Option<P>) {
         let regime = self.history();
-        if let Some(leader) = leader.filter(|leader| self.standings.is_elsewhere(*leader, regime)) {
-            self.send_status(leader);
+        match leader {
+            Some(leader) if leader == self.me => {
+                let (everybody, standing) = (self.members.reachable().collect(), self.standing());
+                self.send_all(everybody, LogMessage::Status(standing));
+            }
+            Some(leader) if self.standings.is_elsewhere(leader, regime) => self.send_status(leader),
+            _ => {}
         }
     }
 
@@ -76,7 +82,7 @@ impl<P: Peer> Log<P> {
         let mine = self.chain.regime();
         let Some(regime) = regime else {
             // Of two that know nothing neither has anything to say.
-            return if mine.is_some() {
+            return if self.history().is_some() {
                 self.send_status(from)
             };
         };

@@ -238,7 +238,7 @@ impl<P: Peer> Log<P> {
         self.is_view_settled()
             && self.best == self.chain.regime()
             && self.accepted_regime() == self.chain.regime()
-            && config.carries(Weight::Strict, answered)
+            && config.carries(Weight::TieBroken, answered)
     }
 
     fn send_accepts(&mut self, ballot: Ballot<P>, mut sent: u64, peers: Vec<P>, decided: u64) {

@@ -184,7 +184,7 @@ impl<P: Peer> Log<P> {
                 log.followed = None;
                 log.giving_way = None;
                 log.histories_changed = true;
-                log.show_difference(leader);
+                log.show_history(leader);
             }
             log.leader = leader;
             log.stopped = false;

@@ -53,6 +53,8 @@ pub(super) struct Confirmed {
     pub(super) names: BTreeMap<PeerId, Name>,
     /// Lines that were shown as earlier ones and have no place yet, as far as the owner was told.
     pub(super) waiting: BTreeSet<MessageId>,
+    /// Whether some of them may have a place that the owner knows otherwise.
+    pub(super) owes: bool,
     /// Whether the log lets this member go.
     pub(super) left: bool,
 }
@@ -87,6 +89,7 @@ impl Confirmed {
             unnamed: Vec::new(),
             names: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            owes: false,
             left: false,
         };
         recent.into_iter().for_each(|(index, say)| confirmed.remember(index, say, true));

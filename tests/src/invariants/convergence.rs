@@ -168,7 +168,8 @@ pub fn check(stands: &[Stand]) -> Verdict {
             (!has_quorum || stand.log.waiting == 0, "has lines that wait, where a quorum could confirm them"),
         ] {
             if !holds {
-                return Err(format!("{id} {what}: {stand:?}"));
+                let logs: Vec<_> = stands.iter().map(|stand| (stand.id, stand.leader, &stand.log)).collect();
+                return Err(format!("{id} {what}: {stand:?}; the logs of all: {logs:?}"));
             }
         }
     }
