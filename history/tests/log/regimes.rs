@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use history::{Ballot, LogConfig, LogMessage, Regime};
+use history::{Ballot, Log, LogConfig, LogMessage, Regime};
 
 use crate::sim::Sim;
+use crate::start;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -242,4 +243,34 @@ fn a_ballot_is_above_all_that_anybody_in_reach_has_seen() {
     sim.pass(3 * SECOND);
     let established = sim.log(0).and_then(|log| log.established());
     assert!(established > seen, "{established:?} after {seen:?}");
+}
+
+/// The election has not told either of the other yet.
+#[test]
+fn two_leaders_of_two_histories_do_not_answer_each_other_without_end() {
+    let now = start();
+    let mut logs = [0_u8, 1].map(|id| Log::found(id, LogConfig::default(), now));
+    for (id, log) in (0_u8..).zip(&mut logs) {
+        log.handle_leader(Some(id), now);
+    }
+    for (id, log) in (0_u8..).zip(&mut logs) {
+        log.handle_reachable(1 - id, now);
+    }
+    let mut sent = 0;
+    loop {
+        for log in &mut logs {
+            while let Some(write) = log.poll_write() {
+                log.handle_written(write.ticket, now);
+            }
+        }
+        let next = (0_u8..).zip(&mut logs).find_map(|(id, log)| Some((id, log.poll_transmit()?)));
+        let Some((from, transmit)) = next else {
+            break;
+        };
+        sent += 1;
+        assert!(sent < 100, "it never ends");
+        for to in transmit.to {
+            logs[usize::from(to)].handle_message(from, transmit.message.clone(), now);
+        }
+    }
 }
