@@ -343,7 +343,7 @@ impl<P: Peer> Log<P> {
         self.voters_changed = true;
         if takes_over {
             // Whoever is of another history goes over to this one first.
-            let kin = states.iter().filter(|(_, promised)| promised.regime.is_some());
+            let kin = states.iter().filter(|(_, promised)| promised.regime.is_some() && !promised.withheld);
             let voters: Vec<P> = kin.map(|(peer, _)| *peer).collect();
             self.fork(&voters, ballot);
             (prior, prior_len) = (None, 0);

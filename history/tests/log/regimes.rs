@@ -274,3 +274,42 @@ fn two_leaders_of_two_histories_do_not_answer_each_other_without_end() {
         }
     }
 }
+
+/// Its own quorum is gone, and that of the history before is here.
+#[test]
+fn whoever_took_over_goes_back_to_a_quorum_of_the_history_before() {
+    let mut sim = settled(4);
+    let before = regime(&sim, 0);
+    sim.cut(&[0, 1, 1, 0]);
+    sim.pass(SECOND);
+    let now = sim.now;
+    assert_eq!(sim.log_mut(1).map(|log| log.takeover(&[0, 3], now)), Some(true));
+    sim.pass(SECOND);
+    assert_ne!(regime(&sim, 2), before);
+    sim.cut(&[0, 1, 0, 0]);
+    sim.pass(20 * SECOND);
+    assert_eq!((regime(&sim, 2), decided(&sim, 2)), (before, decided(&sim, 0)));
+    assert_eq!(sim.check.broken, None);
+}
+
+/// It says a greater ballot than that of the history in which somebody takes over, and has nothing of that.
+#[test]
+fn a_takeover_beside_a_member_of_another_history_needs_no_vote_of_it() {
+    let mut sim = Sim::founded_by(&[0, 2], 7, 5, LogConfig::default());
+    sim.cut(&[0, 0, 1, 1, 0]);
+    sim.say(1, 5);
+    sim.pass(15 * SECOND);
+    sim.crash(1);
+    sim.crash(4);
+    // 0 is of a dead group, and in reach; the other voter of 2 is not.
+    sim.cut(&[0, 0, 0, 1, 0]);
+    sim.pass(SECOND);
+    let (now, before) = (sim.now, regime(&sim, 2));
+    assert_eq!(sim.log_mut(2).map(|log| log.takeover(&[3], now)), Some(true));
+    sim.pass(5 * SECOND);
+    assert!(regime(&sim, 2) > before, "it is decided");
+    sim.cut(&[0; 5]);
+    sim.pass(10 * SECOND);
+    assert_eq!((regime(&sim, 0), regime(&sim, 3)), (regime(&sim, 2), regime(&sim, 2)));
+    assert_eq!(sim.check.broken, None);
+}
