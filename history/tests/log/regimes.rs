@@ -313,3 +313,23 @@ fn a_takeover_beside_a_member_of_another_history_needs_no_vote_of_it() {
     assert_eq!((regime(&sim, 0), regime(&sim, 3)), (regime(&sim, 2), regime(&sim, 2)));
     assert_eq!(sim.check.broken, None);
 }
+
+/// The other voter of the takeover went back to the history before, whose quorum goes on there.
+#[test]
+fn half_of_a_takeover_with_the_tie_breaker_stands_when_all_meet() {
+    let mut sim = settled(4);
+    sim.cut(&[0, 1, 1, 0]);
+    sim.pass(SECOND);
+    let now = sim.now;
+    assert_eq!(sim.log_mut(1).map(|log| log.takeover(&[0, 3], now)), Some(true));
+    sim.pass(SECOND);
+    sim.crash(1);
+    sim.cut(&[0; 4]);
+    sim.pass(20 * SECOND);
+    assert_eq!(regime(&sim, 2), regime(&sim, 0));
+    sim.restart(1);
+    let stands = regime(&sim, 1);
+    sim.pass(10 * SECOND);
+    sim.assert_converged("met");
+    assert_eq!((regime(&sim, 0), sim.check.broken.take()), (stands, None));
+}
