@@ -42,7 +42,8 @@ impl<P: Peer> Log<P> {
         let has_quorum = config.carries(Weight::Strict, |voter| self.is_present(voter));
         let overdue = |voter: P| {
             let at = self.members.remove_at(voter, config.voters.len(), since);
-            let is_elsewhere = at.is_none() && !self.is_present(voter);
+            let acked = leading.progress.get(&voter).map_or(0, |progress| progress.acked);
+            let is_elsewhere = at.is_none() && !self.is_present(voter) && acked < self.chain.decided();
             at.is_some_and(|at| at <= self.now) || is_elsewhere && !has_quorum
         };
         let stays = |voter: &P| !wants_out(*voter) && (*voter == self.me || !overdue(*voter));
