@@ -17,6 +17,7 @@ impl<P: Peer> Log<P> {
             return;
         }
         self.histories_changed = false;
+        self.voters_changed = true;
         self.look_at = None;
         let mine = self.history();
         if self.told != mine {

@@ -91,7 +91,10 @@ impl<P: Peer> Log<P> {
             if decided > 0 && self.may_enter(regime) {
                 self.fetch(from, regime);
             } else if self.leader == Some(self.me) && mine.is_some() {
-                self.send_status(from);
+                let pause = self.config.heartbeat / 2;
+                if self.standings.answers(from, self.now, pause) {
+                    self.send_status(from);
+                }
             }
             return;
         }

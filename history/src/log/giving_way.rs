@@ -99,11 +99,12 @@ impl<P: Peer> GivingWay<P> {
     pub(super) fn take(&mut self, piece: Piece<P>, chain: &Chain<P>) -> bool {
         let Piece { from, hash, .. } = piece;
         let Some(Search { at, .. }) = self.search else {
-            let leads_on = from == self.next(chain).0 && (!piece.entries.is_empty() || from >= piece.decided);
-            if leads_on {
+            let (is_next, brings_some) = (from == self.next(chain).0, !piece.entries.is_empty());
+            if is_next && (brings_some || from >= piece.decided) {
                 self.gather(piece, chain);
             }
-            return leads_on;
+            // The same question again would have the same answer.
+            return is_next && (brings_some || self.is_ready);
         };
         match (hash, chain.hash_at(from)) {
             _ if from > at => return false,
@@ -139,6 +140,8 @@ impl<P: Peer> GivingWay<P> {
             }
         }
         let end = self.same + self.gathered.len() as u64;
+        // A member of a takeover goes back to what was left: that began in what both have.
+        self.has_begun |= self.start.is_none() && chain.lineage().at(self.same) == Some(self.regime);
         // Nothing is taken back before what takes its place is of the other history.
         let only_goes_on = self.start.is_none() && self.same == chain.decided();
         let is_enough = end >= piece.decided || self.weight >= SYNC_BYTES;

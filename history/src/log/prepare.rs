@@ -254,7 +254,7 @@ impl<P: Peer> Log<P> {
     fn established_log(&self, preparing: &Preparing<P>, (best, greatest): (P, &Promised<P>)) -> Option<Established<P>> {
         let mine = best == self.me || !self.is_ahead(greatest);
         let complete = greatest.from + greatest.entries.len() as u64 >= greatest.len;
-        if !mine && (!complete || !self.leads_on(greatest)) {
+        if !mine && (!complete || !self.leads_on(greatest)) || mine && self.is_left_behind() {
             return None;
         }
         let start = if mine { self.acceptor.len() } else { greatest.from };
@@ -289,6 +289,13 @@ impl<P: Peer> Log<P> {
         let common = usize::try_from(fork.index.saturating_sub(promised.from)).unwrap_or(usize::MAX);
         let there = promised.entries.iter().take(common).fold(hash, |hash, entry| hash.then(entry));
         self.chain.decided() <= fork.index && there == fork.hash
+    }
+
+    /// Whether the accepted log is of a takeover, and more is decided here of the history before than that has in common with
+    /// it: nobody goes on with it, as nobody would whom this peer sent it.
+    fn is_left_behind(&self) -> bool {
+        let mut forks = self.acceptor.configs.values().filter_map(|config| config.fork);
+        forks.any(|fork| fork.index < self.chain.decided())
     }
 
     /// Fetches what a promiser knows to be decided and this peer does not. Returns whether there is any.
@@ -343,7 +350,7 @@ impl<P: Peer> Log<P> {
         self.voters_changed = true;
         if takes_over {
             // Whoever is of another history goes over to this one first.
-            let kin = states.iter().filter(|(_, promised)| promised.regime.is_some());
+            let kin = states.iter().filter(|(_, promised)| promised.regime.is_some() && !promised.withheld);
             let voters: Vec<P> = kin.map(|(peer, _)| *peer).collect();
             self.fork(&voters, ballot);
             (prior, prior_len) = (None, 0);

@@ -12,6 +12,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 use super::entry::{Config, Peer};
 use super::message::Standing;
@@ -23,6 +24,8 @@ pub(super) struct Standings<P> {
     of: BTreeMap<P, Standing<P>>,
     /// How many are of each history.
     counts: BTreeMap<Option<Regime<P>>, usize>,
+    /// When each was last told in answer what this peer holds.
+    answered: BTreeMap<P, Instant>,
 }
 
 /// A history, and who is of it.
@@ -37,18 +40,33 @@ struct Contender<'a, P> {
 
 impl<P: Peer> Standings<P> {
     pub(super) fn new() -> Self {
-        Self { of: BTreeMap::new(), counts: BTreeMap::new() }
+        Self { of: BTreeMap::new(), counts: BTreeMap::new(), answered: BTreeMap::new() }
     }
 
     /// A peer in reach says what it holds.
     pub(super) fn note(&mut self, peer: P, standing: Standing<P>) {
-        self.forget(peer);
+        self.remove(peer);
         *self.counts.entry(standing.regime()).or_default() += 1;
         self.of.insert(peer, standing);
     }
 
     /// The peer is out of reach.
     pub(super) fn forget(&mut self, peer: P) {
+        self.remove(peer);
+        self.answered.remove(&peer);
+    }
+
+    /// Whether a peer is to be told in answer what this one holds: not again within a pause. Two that each lead a history of
+    /// their own would answer each other's answers without end.
+    pub(super) fn answers(&mut self, peer: P, now: Instant, pause: Duration) -> bool {
+        let is_due = self.answered.get(&peer).is_none_or(|at| *at + pause <= now);
+        if is_due {
+            self.answered.insert(peer, now);
+        }
+        is_due
+    }
+
+    fn remove(&mut self, peer: P) {
         if let Some(standing) = self.of.remove(&peer)
             && let Entry::Occupied(mut count) = self.counts.entry(standing.regime())
         {

@@ -100,7 +100,11 @@ impl<P: Peer> Log<P> {
     pub(super) fn settle(&mut self, entry: Arc<Entry<P>>) {
         let before = self.chain.regime();
         self.chain.push(Arc::clone(&entry));
-        self.histories_changed |= before != self.chain.regime();
+        if before != self.chain.regime() {
+            self.histories_changed = true;
+            // Whatever was asked for on the way into another history rests on the one before.
+            self.giving_way = None;
+        }
         let decided = self.chain.decided();
         self.unsnapshot_bytes += entry.weight();
         self.disk.note_decided(decided);

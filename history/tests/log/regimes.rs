@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use history::{Ballot, LogConfig, LogMessage, Regime};
+use history::{Ballot, Log, LogConfig, LogMessage, Regime};
 
 use crate::sim::Sim;
+use crate::start;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -242,4 +243,93 @@ fn a_ballot_is_above_all_that_anybody_in_reach_has_seen() {
     sim.pass(3 * SECOND);
     let established = sim.log(0).and_then(|log| log.established());
     assert!(established > seen, "{established:?} after {seen:?}");
+}
+
+/// The election has not told either of the other yet.
+#[test]
+fn two_leaders_of_two_histories_do_not_answer_each_other_without_end() {
+    let now = start();
+    let mut logs = [0_u8, 1].map(|id| Log::found(id, LogConfig::default(), now));
+    for (id, log) in (0_u8..).zip(&mut logs) {
+        log.handle_leader(Some(id), now);
+    }
+    for (id, log) in (0_u8..).zip(&mut logs) {
+        log.handle_reachable(1 - id, now);
+    }
+    let mut sent = 0;
+    loop {
+        for log in &mut logs {
+            while let Some(write) = log.poll_write() {
+                log.handle_written(write.ticket, now);
+            }
+        }
+        let next = (0_u8..).zip(&mut logs).find_map(|(id, log)| Some((id, log.poll_transmit()?)));
+        let Some((from, transmit)) = next else {
+            break;
+        };
+        sent += 1;
+        assert!(sent < 100, "it never ends");
+        for to in transmit.to {
+            logs[usize::from(to)].handle_message(from, transmit.message.clone(), now);
+        }
+    }
+}
+
+/// Its own quorum is gone, and that of the history before is here.
+#[test]
+fn whoever_took_over_goes_back_to_a_quorum_of_the_history_before() {
+    let mut sim = settled(4);
+    let before = regime(&sim, 0);
+    sim.cut(&[0, 1, 1, 0]);
+    sim.pass(SECOND);
+    let now = sim.now;
+    assert_eq!(sim.log_mut(1).map(|log| log.takeover(&[0, 3], now)), Some(true));
+    sim.pass(SECOND);
+    assert_ne!(regime(&sim, 2), before);
+    sim.cut(&[0, 1, 0, 0]);
+    sim.pass(20 * SECOND);
+    assert_eq!((regime(&sim, 2), decided(&sim, 2)), (before, decided(&sim, 0)));
+    assert_eq!(sim.check.broken, None);
+}
+
+/// It says a greater ballot than that of the history in which somebody takes over, and has nothing of that.
+#[test]
+fn a_takeover_beside_a_member_of_another_history_needs_no_vote_of_it() {
+    let mut sim = Sim::founded_by(&[0, 2], 7, 5, LogConfig::default());
+    sim.cut(&[0, 0, 1, 1, 0]);
+    sim.say(1, 5);
+    sim.pass(15 * SECOND);
+    sim.crash(1);
+    sim.crash(4);
+    // 0 is of a dead group, and in reach; the other voter of 2 is not.
+    sim.cut(&[0, 0, 0, 1, 0]);
+    sim.pass(SECOND);
+    let (now, before) = (sim.now, regime(&sim, 2));
+    assert_eq!(sim.log_mut(2).map(|log| log.takeover(&[3], now)), Some(true));
+    sim.pass(5 * SECOND);
+    assert!(regime(&sim, 2) > before, "it is decided");
+    sim.cut(&[0; 5]);
+    sim.pass(10 * SECOND);
+    assert_eq!((regime(&sim, 0), regime(&sim, 3)), (regime(&sim, 2), regime(&sim, 2)));
+    assert_eq!(sim.check.broken, None);
+}
+
+/// The other voter of the takeover went back to the history before, whose quorum goes on there.
+#[test]
+fn half_of_a_takeover_with_the_tie_breaker_stands_when_all_meet() {
+    let mut sim = settled(4);
+    sim.cut(&[0, 1, 1, 0]);
+    sim.pass(SECOND);
+    let now = sim.now;
+    assert_eq!(sim.log_mut(1).map(|log| log.takeover(&[0, 3], now)), Some(true));
+    sim.pass(SECOND);
+    sim.crash(1);
+    sim.cut(&[0; 4]);
+    sim.pass(20 * SECOND);
+    assert_eq!(regime(&sim, 2), regime(&sim, 0));
+    sim.restart(1);
+    let stands = regime(&sim, 1);
+    sim.pass(10 * SECOND);
+    sim.assert_converged("met");
+    assert_eq!((regime(&sim, 0), sim.check.broken.take()), (stands, None));
 }

@@ -86,7 +86,7 @@ struct Spent {
 }
 
 /// No two are the same, so that none stands in for another.
-fn line(leader: Id, number: u64, lamport: u8) -> Say {
+pub(crate) fn line(leader: Id, number: u64, lamport: u8) -> Say {
     let id = MessageId { session: Session::new(Uuid::from_u128(1 + u128::from(leader))), number };
     Say { id, lamport: 1 + u64::from(lamport), after: None, heads: Vec::new(), body: Bytes::new() }
 }

@@ -18,7 +18,12 @@
 //!
 //! `MODEL_LARGE=1 cargo test --release -p history --test model` goes through millions of states.
 
+mod broken;
+mod facts;
 mod group;
+mod meeting;
+mod regimes;
+mod walks;
 
 use group::Group;
 use stateright::{Checker, HasDiscoveries, Model};
@@ -31,6 +36,7 @@ const VOTERS: &str = "the voters change";
 
 /// What must not be, in any.
 const UNBROKEN: &str = "nothing is broken";
+const GOES_ON: &str = "a history can go on";
 
 /// How often things may happen, by name.
 struct Bounds {
