@@ -69,7 +69,10 @@ impl<P: Peer> Log<P> {
         }
         let mut before = wanted.clone();
         before.sort_unstable();
-        if wanted.is_empty() || before == config.voters || !config.carries(Weight::TieBroken, |voter| self.is_present(voter)) {
+        if wanted.is_empty()
+            || before == config.voters
+            || !config.carries(Weight::TieBroken, |voter| self.is_present(voter))
+        {
             return;
         }
         if let Some(next) = Config::of(&self.members.in_rank(&wanted)) {

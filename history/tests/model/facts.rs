@@ -48,7 +48,7 @@ pub(crate) struct Facts {
     /// Each ballot under which somebody led.
     ballots: BTreeSet<Ballot<Id>>,
     /// What each peer took back, and for which history, until something stands there again or it leaves that one too.
-    taken_back: BTreeMap<(Id, u64), (RunningHash, Option<Regime<Id>>)>,
+    taken_back: BTreeMap<(Id, u64), TakenBack>,
     pub(crate) seen: BTreeSet<Seen>,
     pub(crate) broken: Option<&'static str>,
 }
@@ -58,6 +58,9 @@ struct Decided {
     entry: Arc<Entry<Id>>,
     by: Option<Ballot<Id>>,
 }
+
+/// The hash that stood at a place, and the history for which it was given up.
+type TakenBack = (RunningHash, Option<Regime<Id>>);
 
 /// How a log stood before something happened to it.
 pub(crate) struct Before {

@@ -14,7 +14,7 @@
 //! Crashes, elections, lines and deadlines are bounded as each test says, and the bounded space is gone through to its
 //! end: nothing else is cut off. Without deadlines no message that a crash lost is sent again, so those runs may end with
 //! nothing decided; that they do not all is what the `sometimes` properties say. The election is one for all: peers
-//! that follow different leaders are left to the simulator, as are takeovers, snapshots and regimes.
+//! that follow different leaders are left to the simulator, as are snapshots. Takeovers and foundations are in `regimes`.
 //!
 //! `MODEL_LARGE=1 cargo test --release -p history --test model` goes through millions of states.
 

@@ -129,6 +129,9 @@ pub(crate) struct World {
     pub(crate) facts: Facts,
 }
 
+/// Who has a history, whose log knows the most of it, and whose accepted log is the greatest.
+type Holders<'a> = (BTreeSet<Id>, &'a Log<Id>, &'a Log<Id>);
+
 /// All ways to part so many.
 fn all_parts(size: usize) -> Vec<[u8; 5]> {
     let mut all: Vec<Vec<u8>> = vec![Vec::new()];
@@ -395,7 +398,7 @@ impl World {
             Some((id, crate::facts::accepted_regime(&log), log))
         };
         let logs: Vec<_> = self.ids().filter_map(restored).collect();
-        let mut holders: BTreeMap<Regime<Id>, (BTreeSet<Id>, &Log<Id>, &Log<Id>)> = BTreeMap::new();
+        let mut holders: BTreeMap<Regime<Id>, Holders<'_>> = BTreeMap::new();
         for (id, accepted, log) in &logs {
             for regime in accepted.iter().copied().chain(log.regime()) {
                 let (of, foremost, greatest) =
