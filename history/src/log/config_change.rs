@@ -38,13 +38,9 @@ impl<P: Peer> Log<P> {
         let config = config.clone();
         let since = leading.since;
         let wants_out = |voter: P| self.members.is_leaving(voter) || voter == self.me && self.leaving.is_some();
-        // Half of them may be of another history, and wait for this one to be sure of its own.
-        let has_quorum = config.carries(Weight::Strict, |voter| self.is_present(voter));
         let overdue = |voter: P| {
             let at = self.members.remove_at(voter, config.voters.len(), since);
-            let acked = leading.progress.get(&voter).map_or(0, |progress| progress.acked);
-            let is_elsewhere = at.is_none() && !self.is_present(voter) && acked < self.chain.decided();
-            at.is_some_and(|at| at <= self.now) || is_elsewhere && !has_quorum
+            at.is_some_and(|at| at <= self.now)
         };
         let stays = |voter: &P| !wants_out(*voter) && (*voter == self.me || !overdue(*voter));
         let mut wanted: Vec<P> = config.voters.iter().copied().filter(stays).collect();
@@ -67,12 +63,10 @@ impl<P: Peer> Log<P> {
             leading.beat_due |= other.is_some() && other != leading.candidate;
             leading.candidate = other;
         }
+        let reachable = |voter: P| voter == self.me || self.members.is_reachable(voter);
         let mut before = wanted.clone();
         before.sort_unstable();
-        if wanted.is_empty()
-            || before == config.voters
-            || !config.carries(Weight::TieBroken, |voter| self.is_present(voter))
-        {
+        if wanted.is_empty() || before == config.voters || !config.carries(Weight::TieBroken, reachable) {
             return;
         }
         if let Some(next) = Config::of(&self.members.in_rank(&wanted)) {

@@ -223,7 +223,7 @@ impl<P: Peer> Log<P> {
         }
     }
 
-    /// Whether others are to give up their history for this one: a quorum has answered since anybody came in reach or was lost,
+    /// Whether others are to give up their history for this one: a quorum, or half of one with the tie-breaker, has answered since anybody came in reach or was lost,
     /// and of all histories in reach this is the one that ought to stand.
     fn is_sure(&self) -> bool {
         let (Role::Leading(leading), Some((_, config))) = (&self.role, self.chain.config_at(self.chain.decided()))
