@@ -124,10 +124,12 @@ impl<P: Peer> Standings<P> {
         latest.into_iter().max_by_key(|contender| contender.weight(leader)).map(|contender| contender.regime)
     }
 
-    /// The history to which one that has none leaves the lead, where none has a quorum in reach: a person may mend that one.
+    /// The history to which one that has none leaves the lead, where none has a quorum in reach: a person may mend that one. None
+    /// where something is decided: whoever has none learns that, and goes on leading.
     pub(super) fn largest(&self, me: P, mine: &Standing<P>) -> Option<Regime<P>> {
         let contenders = self.contenders(me, mine);
-        contenders.values().max_by_key(|contender| contender.weight(None)).map(|contender| contender.regime)
+        let largest = contenders.values().max_by_key(|contender| contender.weight(None));
+        largest.filter(|contender| contender.foremost.decided == 0).map(|contender| contender.regime)
     }
 
     /// Whether those in reach that are of this peer's history are a quorum there.
