@@ -138,6 +138,8 @@ impl<P: Peer> GivingWay<P> {
                 self.gathered.clear();
             }
         }
+        // The other may be what this history left: then it has begun in what both have in common.
+        self.has_begun |= self.start.is_none() && chain.lineage().at(self.same) == Some(self.regime);
         let end = self.same + self.gathered.len() as u64;
         // Nothing is taken back before what takes its place is of the other history.
         let only_goes_on = self.start.is_none() && self.same == chain.decided();
@@ -238,6 +240,26 @@ mod tests {
                 assert_eq!(same, 1 + parts as u64);
                 assert!(other.after(same).eq(&entries));
             }
+        }
+    }
+
+    #[test]
+    fn a_takeover_gives_way_to_the_history_that_it_left() {
+        let all: Vec<u16> = (0..40).collect();
+        let (mine, other) = (parted(&all[..30], &[100, 101]), chain(&all));
+        for most in [1, 7, 100] {
+            let mut way = GivingWay::new(other.regime().unwrap(), 2, 31, &mine);
+            for _ in 0..100 {
+                if way.is_ready() {
+                    break;
+                }
+                let (from, hash) = way.next(&mine);
+                assert!(way.take(answer(&other, from, hash, most), &mine), "asked for {from}");
+            }
+            assert!(way.is_ready(), "it never ends");
+            let Way { start, common, entries } = way.finish();
+            assert_eq!((start, common), (None, 31));
+            assert!(other.after(31).eq(&entries));
         }
     }
 

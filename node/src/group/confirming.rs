@@ -79,7 +79,9 @@ impl Group {
                 }
             }
             LogEvent::Undecided { index, entry } => {
-                self.lose_told(index.number() - 1, now);
+                // Of the log as it is now the owner knows what it has in common with the log as it was.
+                let kept = self.confirmed.kept(self.history.log().lineage());
+                self.lose_told(kept.min(index.number() - 1), now);
                 self.confirmed.unlearn(index);
                 self.consent.fold.undecide(index.number());
                 if let Entry::Line(say) = &*entry {
@@ -176,7 +178,7 @@ impl Group {
         if !self.confirmed.is_refuted(log.lineage(), log.decided()) {
             return;
         }
-        let told = self.confirmed.forget_told();
+        let told = self.confirmed.forget_told(self.history.log().lineage());
         for (was, say) in told.iter().filter(|(_, say)| Body::is_line(&say.body)) {
             self.tell_unconfirmed(say.id, *was);
         }
