@@ -1,46 +1,59 @@
 //! Random schedules: whatever happens to a group, it comes to rest as one.
 //!
-//! `SIM_SEEDS` is how many are played, `SIM_SEED` the first of them, by itself the only one; `SIM_TRACE=1` writes out what
-//! happens as it does.
+//! Some seeds are the same each time, some come from the clock and were never played before. `SIM_SEEDS` is how many of the
+//! former are played, and `SIM_FRESH` how many of the latter. `SIM_SEED` is the first of the only ones that are played, by itself
+//! the only one. `SIM_TRACE=1` writes out what happens as it does.
 
 use std::collections::BTreeMap;
 use std::env;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use mesh_tests::invariants::{Coverage, rest};
 use mesh_tests::sim::{Act, Place, Plan, Start, Whom, World};
 
-/// How many seeds are played by default.
+/// How many seeds are played by default that are the same each time.
 const SEEDS: u64 = 2000;
+
+/// How many that nobody has played before.
+const FRESH: u64 = 500;
+
+const REPLAY: &str = "cargo test -p mesh-tests --test simulation random -- --nocapture";
 
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
 }
 
+/// The seeds to play.
+fn seeds() -> Vec<u64> {
+    let count = number("SIM_SEEDS");
+    if let Some(first) = number("SIM_SEED") {
+        return (first..first + count.unwrap_or(1)).collect();
+    }
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let first = u64::try_from(since.as_millis()).unwrap_or_default();
+    let fresh = number("SIM_FRESH").unwrap_or(FRESH);
+    println!("fresh seeds, to replay: SIM_SEED={first} SIM_SEEDS={fresh} {REPLAY}");
+    (0..count.unwrap_or(SEEDS)).chain(first..first + fresh).collect()
+}
+
 #[test]
 fn whatever_happens_a_group_comes_to_rest_as_one() {
-    let first = number("SIM_SEED");
-    let seeds = number("SIM_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
-    let begin = first.unwrap_or(0);
-    let next = AtomicU64::new(begin);
+    let seeds = seeds();
+    let next = AtomicUsize::new(0);
     let outcome = Mutex::new((Coverage::default(), BTreeMap::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= begin + seeds {
-                        break;
-                    }
-                    let played = played(seed);
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let played = played(*seed);
                     let (coverage, failures) = &mut *outcome.lock().expect("nobody panics with it");
                     match played {
                         Ok(covered) => *coverage += covered,
-                        Err(story) => drop(failures.insert(seed, story)),
+                        Err(story) => drop(failures.insert(*seed, story)),
                     }
                 }
             });
@@ -48,13 +61,15 @@ fn whatever_happens_a_group_comes_to_rest_as_one() {
     });
     let (coverage, failures) = outcome.into_inner().expect("nobody panics with it");
     if let Some((seed, story)) = failures.first_key_value() {
-        let last = |story: &String| story.trim_end().lines().last().unwrap_or_default().to_owned() + "\n";
-        let all: String = failures.values().map(last).collect();
-        let replay = "cargo test -p mesh-tests --test simulation random -- --nocapture";
-        panic!("{story}\n{} of {seeds} seeds failed:\n{all}\nto replay: SIM_SEED={seed} {replay}", failures.len());
+        let last = |(seed, story): (&u64, &String)| {
+            format!("SIM_SEED={seed}: {}\n", story.trim_end().lines().last().unwrap_or_default())
+        };
+        let all: String = failures.iter().map(last).collect();
+        let count = (failures.len(), seeds.len());
+        panic!("{story}\n{} of {} seeds failed:\n{all}\nto replay: SIM_SEED={seed} {REPLAY}", count.0, count.1);
     }
-    println!("{seeds} seeds: {coverage:?}");
-    if seeds >= SEEDS {
+    println!("{} seeds: {coverage:?}", seeds.len());
+    if seeds.len() as u64 >= SEEDS {
         coverage.check().unwrap();
     }
 }

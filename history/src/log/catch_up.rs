@@ -75,7 +75,9 @@ impl<P: Peer> Log<P> {
     pub(super) fn on_status(&mut self, from: P, theirs: Standing<P>) {
         let (regime, decided, hash) = (theirs.regime(), theirs.decided, theirs.hash);
         self.see(theirs.seen);
-        if self.members.is_reachable(from) {
+        let is_reachable = self.members.is_reachable(from);
+        let is_news = is_reachable && self.standings.get(from).and_then(Standing::regime) != regime;
+        if is_reachable {
             self.standings.note(from, theirs);
             self.histories_changed = true;
         }
@@ -88,13 +90,16 @@ impl<P: Peer> Log<P> {
         };
         if mine != Some(regime) {
             // A history in which nothing is known to be decided gives nobody a log.
-            if decided > 0 && self.may_enter(regime) {
+            let enters = decided > 0 && self.may_enter(regime);
+            if enters {
                 self.fetch(from, regime);
-            } else if self.leader == Some(self.me) && mine.is_some() {
-                let pause = self.config.heartbeat / 2;
-                if self.standings.answers(from, self.now, pause) {
-                    self.send_status(from);
-                }
+            }
+            if mine.is_some()
+                && (is_news || !enters && self.leader == Some(self.me))
+                && self.standings.answers(from, self.now, self.config.heartbeat / 2)
+            {
+                // What was said before the other had met this peer was lost on it.
+                self.send_status(from);
             }
             return;
         }
@@ -361,8 +366,11 @@ impl<P: Peer> Log<P> {
     pub(super) fn begin_anew(&mut self, snapshot: Option<&Snapshot<P>>) {
         self.leaps += 1;
         let base = self.chain.base();
+        // What both have in common stands in the snapshot, and keeps its places.
+        let common = snapshot.map_or(0, |there| self.chain.lineage().shared(&there.lineage).min(there.index));
+        let kept = usize::try_from(common.saturating_sub(base)).unwrap_or(usize::MAX);
         let dropped = self.chain.cut(base);
-        self.tell_undecided(base, dropped);
+        self.tell_undecided(base.max(common), dropped.into_iter().skip(kept).collect());
         self.chain = snapshot.map_or_else(Chain::new, Chain::from_snapshot);
     }
 

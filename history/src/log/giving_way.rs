@@ -245,6 +245,26 @@ mod tests {
     }
 
     #[test]
+    fn a_takeover_gives_way_to_the_history_that_it_left() {
+        let all: Vec<u16> = (0..40).collect();
+        let (mine, other) = (parted(&all[..30], &[100, 101]), chain(&all));
+        for most in [1, 7, 100] {
+            let mut way = GivingWay::new(other.regime().unwrap(), 2, 31, &mine);
+            for _ in 0..100 {
+                if way.is_ready() {
+                    break;
+                }
+                let (from, hash) = way.next(&mine);
+                assert!(way.take(answer(&other, from, hash, most), &mine), "asked for {from}");
+            }
+            assert!(way.is_ready(), "it never ends");
+            let Way { start, common, entries } = way.finish();
+            assert_eq!((start, common), (None, 31));
+            assert!(other.after(31).eq(&entries));
+        }
+    }
+
+    #[test]
     fn halving_takes_few_questions() {
         let mine: Vec<u16> = (0..10_000).collect();
         let (same, _, asked) = found(&chain(&mine), &parted(&mine[..10], &[20_000]), 100);

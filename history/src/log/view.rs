@@ -44,6 +44,11 @@ impl<P: Peer> Log<P> {
         self.acceptor.promised
     }
 
+    /// The greatest ballot that this peer has seen of anybody.
+    pub fn seen(&self) -> Option<Ballot<P>> {
+        self.seen
+    }
+
     /// Under which ballot its log was accepted.
     pub fn accepted(&self) -> Option<Ballot<P>> {
         self.acceptor.accepted

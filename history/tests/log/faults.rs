@@ -1,8 +1,9 @@
 //! Groups through random faults, from a seed.
 //!
-//! `LOG_SEEDS=5000 cargo test -p history faults` runs more; `LOG_SEED=17` runs one again.
+//! Some seeds are the same each time, some come from the clock. `LOG_SEEDS=5000 cargo test -p history faults` runs more of the
+//! former; `LOG_SEED=17` runs one again, and with `LOG_SEEDS` so many from there on.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use history::LogConfig;
 use rand::RngExt;
@@ -10,22 +11,34 @@ use rand::RngExt;
 use crate::check::Seen;
 use crate::sim::Sim;
 
+/// How many seeds are played by default that are the same each time.
 const SEEDS: u64 = 300;
 
-pub(crate) fn seeds(default: u64) -> std::ops::Range<u64> {
+/// How many that nobody has played before.
+const FRESH: u64 = 100;
+
+const REPLAY: &str = "cargo test -p history --test log faults -- --nocapture";
+
+/// The seeds to play.
+#[allow(clippy::disallowed_methods)]
+fn seeds() -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
-    match number("LOG_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("LOG_SEEDS").unwrap_or(default),
+    let count = number("LOG_SEEDS");
+    if let Some(first) = number("LOG_SEED") {
+        return (first..first + count.unwrap_or(1)).collect();
     }
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let first = u64::try_from(since.as_millis()).unwrap_or_default();
+    println!("fresh seeds, to replay: LOG_SEED={first} LOG_SEEDS={FRESH} {REPLAY}");
+    (0..count.unwrap_or(SEEDS)).chain(first..first + FRESH).collect()
 }
 
 #[test]
 fn a_group_agrees_after_any_faults() {
     let mut seen = Vec::new();
-    for seed in seeds(SEEDS) {
+    for seed in seeds() {
         let run = std::panic::catch_unwind(|| run(seed));
-        seen.push(run.unwrap_or_else(|_| panic!("again with LOG_SEED={seed}")));
+        seen.push(run.unwrap_or_else(|_| panic!("to replay: LOG_SEED={seed} {REPLAY}")));
     }
     let sum = |of: fn(&Seen) -> u32| seen.iter().map(of).sum::<u32>();
     println!(

@@ -333,3 +333,26 @@ fn half_of_a_takeover_with_the_tie_breaker_stands_when_all_meet() {
     sim.assert_converged("met");
     assert_eq!((regime(&sim, 0), sim.check.broken.take()), (stands, None));
 }
+
+/// What it said before the other had met it was lost on that one.
+#[test]
+fn whoever_hears_of_another_history_says_what_it_holds_once() {
+    let now = crate::start();
+    let mut logs = [0, 1].map(|id: u8| history::Log::found(id, LogConfig::default(), now));
+    for log in &mut logs {
+        while let Some(write) = log.poll_write() {
+            log.handle_written(write.ticket, now);
+        }
+    }
+    let [mut log, other] = logs;
+    log.handle_reachable(1, now);
+    let answers = |log: &mut history::Log<u8>| {
+        let sent = std::iter::from_fn(|| log.poll_transmit());
+        sent.filter(|sent| matches!(sent.message, LogMessage::Status(_))).count()
+    };
+    answers(&mut log);
+    log.handle_message(1, LogMessage::Status(other.standing()), now);
+    assert_eq!(answers(&mut log), 1);
+    log.handle_message(1, LogMessage::Status(other.standing()), now);
+    assert_eq!(answers(&mut log), 0);
+}

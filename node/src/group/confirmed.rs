@@ -53,8 +53,6 @@ pub(super) struct Confirmed {
     pub(super) names: BTreeMap<PeerId, Name>,
     /// Lines that were shown as earlier ones and have no place yet, as far as the owner was told.
     pub(super) waiting: BTreeSet<MessageId>,
-    /// Whether some of them may have a place that the owner knows otherwise.
-    pub(super) owes: bool,
     /// Whether the log lets this member go.
     pub(super) left: bool,
 }
@@ -89,7 +87,6 @@ impl Confirmed {
             unnamed: Vec::new(),
             names: BTreeMap::new(),
             waiting: BTreeSet::new(),
-            owes: false,
             left: false,
         };
         recent.into_iter().for_each(|(index, say)| confirmed.remember(index, say, true));
@@ -146,6 +143,11 @@ impl Confirmed {
         self.forget(|recent| recent.learnt && recent.index >= index);
     }
 
+    /// Up to which place what was learnt stands in a log of these histories too.
+    pub(super) fn kept(&self, lineage: &Lineage<PeerId>) -> u64 {
+        self.learnt_in.shared(lineage)
+    }
+
     /// The log is of these histories. If it went on from a snapshot, what is remembered from before that ends in a gap, and is
     /// forgotten. If it has given way to another history, and no longer had in memory all that it had confirmed, that has no place
     /// any more either: what that is, the last first.
@@ -170,10 +172,12 @@ impl Confirmed {
         seen > 0 && !self.told_in.agrees(lineage, seen)
     }
 
-    /// Forgets what a newcomer was told, when its log is that of another regime. What that was, the last first.
-    pub(super) fn forget_told(&mut self) -> Vec<(Index, Say)> {
-        (self.told_in, self.told_below) = (Lineage::default(), 0);
-        self.forget(|recent| !recent.learnt)
+    /// Forgets what a newcomer was told, when its log is of other histories, but for what both have in common. What that was, the
+    /// last first.
+    pub(super) fn forget_told(&mut self, lineage: &Lineage<PeerId>) -> Vec<(Index, Say)> {
+        let told_in = self.told_in.clone();
+        self.told_below = self.told_below.min(told_in.shared(lineage));
+        self.forget(|recent| !recent.learnt && !told_in.agrees(lineage, recent.index.number()))
     }
 
     fn forget(&mut self, is_wrong: impl Fn(&Recent) -> bool) -> Vec<(Index, Say)> {
@@ -291,7 +295,7 @@ mod tests {
         assert_eq!(places(&confirmed).len(), 9, "these are not the log's");
         confirmed.learn(index(7));
         assert!(!confirmed.is_refuted(&founded(1), 7) && confirmed.is_refuted(&founded(2), 7));
-        let told = confirmed.forget_told();
+        let told = confirmed.forget_told(&founded(2));
         assert_eq!(told.iter().map(|(index, _)| index.number()).collect::<Vec<_>>(), [9, 8]);
         assert_eq!(places(&confirmed), [1, 2, 3, 4, 5, 6, 7]);
         assert!(!confirmed.was_told(index(3), &founded(1)));

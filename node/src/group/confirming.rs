@@ -70,8 +70,7 @@ impl Group {
         match event {
             LogEvent::Decided { index, entry, applies } => {
                 let unseen = self.confirmed.unseen.take();
-                self.lose_told(now);
-                self.tell_owed(index.number() - 1);
+                self.lose_told(index.number() - 1, now);
                 self.lose_learnt(now);
                 self.confirmed.learn(index);
                 self.fold_proposals(index, &entry, applies);
@@ -80,7 +79,9 @@ impl Group {
                 }
             }
             LogEvent::Undecided { index, entry } => {
-                self.lose_told(now);
+                // Of the log as it is now the owner knows what it has in common with the log as it was.
+                let kept = self.confirmed.kept(self.history.log().lineage());
+                self.lose_told(kept.min(index.number() - 1), now);
                 self.confirmed.unlearn(index);
                 self.consent.fold.undecide(index.number());
                 if let Entry::Line(say) = &*entry {
@@ -92,8 +93,7 @@ impl Group {
                 }
             }
             LogEvent::Skipped { index, state } => {
-                self.lose_told(now);
-                self.tell_owed(index.number());
+                self.lose_told(index.number(), now);
                 self.lose_learnt(now);
                 let changed = self.consent.fold.restore(index.number(), &state);
                 let quietly = self.confirmed.was_told(index, self.history.log().lineage());
@@ -171,35 +171,27 @@ impl Group {
     }
 
     /// What this newcomer was told is confirmed is not so in the log that it learns, if that is of another history there: unless it
-    /// has that elsewhere, it waits again. It stands behind all that was learnt, and goes first.
-    fn lose_told(&mut self, now: Now) {
+    /// has that elsewhere, it waits again. It stands behind all that was learnt, and goes first. The owner knows of the log up to
+    /// `handled`: what has another place there has it from now on.
+    fn lose_told(&mut self, handled: u64, now: Now) {
         let log = self.history.log();
         if !self.confirmed.is_refuted(log.lineage(), log.decided()) {
             return;
         }
-        let told = self.confirmed.forget_told();
+        let told = self.confirmed.forget_told(self.history.log().lineage());
         for (was, say) in told.iter().filter(|(_, say)| Body::is_line(&say.body)) {
             self.tell_unconfirmed(say.id, *was);
         }
-        self.confirmed.owes = true;
+        let known = self.places().take_while(|(index, _)| index.number() <= handled);
+        let known: Vec<_> = known.map(|(index, say)| (index, say.id)).collect();
+        for (index, id) in known {
+            if told.iter().any(|(_, say)| say.id == id) && self.confirmed.waiting.remove(&id) {
+                self.tell(Event::Confirmed { id, index });
+            }
+        }
         for (_, say) in told {
             self.history.take_back(&say, now.instant);
             self.keep(say);
-        }
-    }
-
-    /// The owner knows of the log up to `handled`. What a newcomer was told of elsewhere, and has another place there, has it from
-    /// now on.
-    fn tell_owed(&mut self, handled: u64) {
-        if !std::mem::take(&mut self.confirmed.owes) {
-            return;
-        }
-        let known = self.places().take_while(|(index, _)| index.number() <= handled);
-        let owed = known.filter(|(_, say)| self.confirmed.waiting.contains(&say.id));
-        let owed: Vec<_> = owed.map(|(index, say)| (index, say.id)).collect();
-        for (index, id) in owed {
-            self.confirmed.waiting.remove(&id);
-            self.tell(Event::Confirmed { id, index });
         }
     }
 

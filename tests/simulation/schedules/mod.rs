@@ -7,16 +7,20 @@ mod bounds;
 mod deaths;
 mod history;
 mod joining;
+mod meetings;
 mod partial;
 mod quorums;
 mod snapshots;
+mod takeovers;
 mod time;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use ::history::Regime;
 use mesh_tests::sim::{Place, World};
+use transport::PeerId;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -59,6 +63,29 @@ fn confirmed(world: &World, place: Place) -> u64 {
 
 fn has_quorum(world: &World, place: Place) -> bool {
     world.mind(place).is_some_and(|mind| mind.has_quorum())
+}
+
+/// Which history somebody's log is of.
+fn history_of(world: &World, place: Place) -> Option<Regime<PeerId>> {
+    world.mind(place).and_then(|mind| mind.history().log().regime())
+}
+
+/// Everybody's log is of this history.
+fn must_be_of(world: &World, history: Option<Regime<PeerId>>) {
+    for place in world.running() {
+        if history_of(world, place) != history {
+            world.fail(&format!("{place} is not of {history:?}"));
+        }
+    }
+}
+
+/// None of these was told that a line lost its place.
+fn must_keep_all(world: &World, places: &[Place]) {
+    for place in places {
+        if world.unconfirmed(*place) > 0 {
+            world.fail(&format!("{place} was told of lines that lost their places"));
+        }
+    }
 }
 
 /// Nothing waits to be confirmed, and everybody has confirmed as much.

@@ -1,5 +1,5 @@
 //! After the faults: one group, led by its highest-ranked member; everybody linked with everybody; one roster; one decided
-//! log, and where it has a quorum nothing that waits for a place in it (I9).
+//! log, of one history, and where it has a quorum nothing that waits for a place in it (I9, N7).
 
 use std::collections::{BTreeMap, BTreeSet};
 

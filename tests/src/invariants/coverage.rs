@@ -58,6 +58,16 @@ coverage! {
     two_configurations: "establishment in two configurations",
     /// A member left a lesser regime for a greater.
     switches: "switch of regimes",
+    /// A leader whose history was not to stand handed the lead over.
+    hand_overs: "leader of another history that handed over",
+    /// A member took back what was confirmed in its history, for another.
+    given_up: "history given up",
+    /// A person's takeover began a history.
+    takeovers: "takeover",
+    /// A leader took a ballot above a takeover that came to nothing.
+    dead_takeovers: "lead above a dead takeover",
+    /// The lines of a session that nobody has were passed over.
+    skips: "decided skip",
     /// A member was given a snapshot in place of a log.
     snapshots: "snapshot in place of a log",
     /// And with it a proposal that was decided.

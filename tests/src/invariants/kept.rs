@@ -66,7 +66,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::forged::{ballot, hash, regime};
+    use super::super::forged::{ballot, hash, peer, regime};
     use super::*;
 
     #[test]
@@ -84,5 +84,19 @@ mod tests {
         assert!(story().note_established(ballot(2, 2), &of, 0, &[hash(1)]).is_err(), "it is too short");
         assert!(story().note_established(ballot(2, 2), &of, 0, &[hash(1), hash(9)]).is_err(), "it is another");
         story().note_established(ballot(2, 2), &other, 0, &[]).unwrap();
+    }
+
+    #[test]
+    fn a_takeover_that_lacks_what_was_decided_before_it_is_seen() {
+        let before = Lineage::known_from(1, regime(1));
+        let after = before.then(&[(3, regime(1).taken_over(peer(2)))]);
+        let story = || {
+            let mut kept = Kept::default();
+            kept.note_established(ballot(1, 1), &before, 0, &[]).unwrap();
+            (1..=4).for_each(|place| kept.note_decided(regime(1), place, hash(u16::try_from(place).unwrap())));
+            kept
+        };
+        story().note_established(ballot(2, 2), &after, 0, &[hash(1), hash(2), hash(8), hash(9)]).unwrap();
+        assert!(story().note_established(ballot(2, 2), &after, 0, &[hash(1), hash(9), hash(8), hash(9)]).is_err());
     }
 }

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::Instant;
 
 use history::{Config, Entry, Index, Lineage, Log};
 use transport::PeerId;
 
 use super::advance::{Advance, Standing};
 use super::agreement::Agreement;
+use super::attempts::Attempts;
 use super::ballots::Ballots;
+use super::causes::Causes;
+use super::eligible::Eligible;
+use super::histories::Histories;
 use super::kept::Kept;
 use super::{Coverage, Verdict, configs};
 
@@ -23,6 +28,14 @@ pub struct Logs {
     pub ballots: Ballots,
     /// What was decided stays.
     pub kept: Kept,
+    /// Why lines lose their places.
+    pub causes: Causes,
+    /// Two attempts agree.
+    pub attempts: Attempts,
+    /// For which histories others are given up.
+    pub eligible: Eligible,
+    /// Which histories there are.
+    pub histories: Histories,
     /// Which processes were looked at.
     seen: BTreeSet<u32>,
 }
@@ -33,7 +46,7 @@ impl Logs {
     /// # Errors
     ///
     /// What does not hold.
-    pub fn look(&mut self, run: u32, log: &Log<PeerId>, coverage: &mut Coverage) -> Verdict {
+    pub fn look(&mut self, run: u32, log: &Log<PeerId>, coverage: &mut Coverage, at: Instant) -> Verdict {
         let now = standing(log);
         let before = self.advance.last(run);
         let is_first = self.seen.insert(run);
@@ -42,6 +55,7 @@ impl Logs {
         }
         coverage.restarts += u64::from(is_first && log.first_in_memory() > 1);
         self.advance.note(run, now)?;
+        self.look_at_histories(run, log, before, coverage, at)?;
         self.look_at_decided(log, before, now, coverage)?;
         if let Some(ballot) = now.established.filter(|_| log.undecided_configs() > 1) {
             let lineage = accepted_lineage(log);
@@ -53,6 +67,8 @@ impl Logs {
         self.look_at_accepted(log, before, now, coverage)?;
         if let Some(ballot) = now.established.filter(|_| now.established != before.established) {
             coverage.two_configurations += u64::from(log.undecided_configs() > 0);
+            let regime = accepted_lineage(log).regime();
+            coverage.dead_takeovers += u64::from(regime.is_some_and(|regime| regime.number < ballot.regime.number));
             self.ballots.note_leader(run, log.me(), ballot)?;
             let mut hash = log.hash();
             let places = (now.decided + 1..=now.len).filter_map(|place| log.accepted_entry(Index::new(place)?));
@@ -63,6 +79,26 @@ impl Logs {
                 })
                 .collect();
             self.kept.note_established(ballot, &accepted_lineage(log), now.decided, &hashes)?;
+        }
+        Ok(())
+    }
+
+    fn look_at_histories(
+        &mut self,
+        run: u32,
+        log: &Log<PeerId>,
+        before: Standing,
+        coverage: &mut Coverage,
+        at: Instant,
+    ) -> Verdict {
+        let Some(regime) = log.regime() else { return Ok(()) };
+        coverage.takeovers += u64::from(self.histories.note(log.me(), regime)?);
+        let of = [Some(regime), accepted_lineage(log).regime()];
+        self.eligible.note(run, log.me(), of, log.config(), at);
+        let goes_on = before.regime.is_none() || log.lineage().at(before.decided) == before.regime;
+        if !goes_on {
+            coverage.given_up += 1;
+            self.eligible.note_given_up(run, regime, at)?;
         }
         Ok(())
     }
@@ -79,11 +115,18 @@ impl Logs {
         let from = if before.regime == now.regime { before.decided } else { 0 };
         let mut config = None;
         for place in from.max(log.first_in_memory() - 1) + 1..=now.decided {
+            let entry = Index::new(place).and_then(|index| log.get(index));
             if let (Some(hash), Some(regime)) = (log.hash_at(place), log.lineage().at(place)) {
+                let same = before.established.filter(|_| before.established == now.established);
+                if let Some(ballot) = same {
+                    self.attempts.note(regime, place, ballot, hash)?;
+                }
+                if let Some(Entry::Line(say)) = entry.map(|entry| &**entry) {
+                    self.causes.note_decided(say.id, regime, place);
+                }
                 self.agreement.note(regime, place, hash)?;
                 self.kept.note_decided(regime, place, hash);
             }
-            let entry = Index::new(place).and_then(|index| log.get(index));
             if let Some(Entry::Config(next)) = entry.map(|entry| &**entry) {
                 let earlier = || (1..place).rev().find_map(|at| config_at(log, at));
                 let last = config.take().or_else(earlier);
@@ -110,6 +153,8 @@ impl Logs {
         let from = if same { before.len.max(now.decided) } else { now.decided };
         for place in from + 1..=now.len {
             if let Some(entry) = Index::new(place).and_then(|index| log.accepted_entry(index)) {
+                let leads = now.established == Some(ballot);
+                coverage.skips += u64::from(leads && matches!(**entry, Entry::Skip { .. }));
                 let mut hasher = DefaultHasher::new();
                 entry.hash(&mut hasher);
                 self.ballots.note_accepted(ballot, place, hasher.finish())?;
@@ -194,7 +239,7 @@ mod tests {
 
     fn look(logs: &[Log<PeerId>]) -> Verdict {
         let (mut all, mut coverage) = (Logs::default(), Coverage::default());
-        (1..).zip(logs).try_for_each(|(run, log)| all.look(run, log, &mut coverage))
+        (1..).zip(logs).try_for_each(|(run, log)| all.look(run, log, &mut coverage, start()))
     }
 
     #[test]
@@ -210,7 +255,7 @@ mod tests {
     fn a_process_whose_log_was_longer_is_seen() {
         let now = start();
         let (mut logs, mut coverage) = (Logs::default(), Coverage::default());
-        logs.look(1, &learnt(1, &[entry(0), entry(1)], now), &mut coverage).unwrap();
-        assert!(logs.look(1, &learnt(1, &[entry(0)], now), &mut coverage).is_err());
+        logs.look(1, &learnt(1, &[entry(0), entry(1)], now), &mut coverage, now).unwrap();
+        assert!(logs.look(1, &learnt(1, &[entry(0)], now), &mut coverage, now).is_err());
     }
 }

@@ -3,12 +3,21 @@
 //! The table is that of the protocol's section 6. A simulator looks at the cheap ones after every step of a process, at the
 //! others now and then and at the end.
 //!
+//! N1 to N8 are of histories that meet, and of takeovers.
+//!
 //! | | | file |
 //! | --- | --- | --- |
-//! | I1 | any two members agree on every place that both have decided | [`agreement`] |
+//! | I1, N1 | any two members agree on every place that both have decided in one history | [`agreement`] |
 //! | I2 | what is promised, accepted and decided never goes back | [`advance`] |
 //! | I3 | one leader per ballot, and one log | [`ballots`] |
-//! | I4 | what was decided is in every log established later | [`kept`] |
+//! | I4, N2 | what was decided is in every log established later, along descent | [`kept`] |
+//! | N3 | a line loses its place for a takeover or a meeting, never for a change of leader alone | [`causes`] |
+//! | N4 | two attempts of one history never decide different things | [`attempts`] |
+//! | N5 | a line loses its place only where the log changes | [`in_place`] |
+//! | N6 | a history is given up only for one that has a quorum | [`eligible`] |
+//! | N7 | there are no more histories than foundations and takeovers | [`histories`] |
+//! | | after the faults there is one, if any can have a quorum | [`convergence`] |
+//! | N8 | a fence is no less than any that a member in reach had seen | [`fences`] |
 //! | I5 | nothing leaves before what it says is on disk | [`durable`] |
 //! | I6 | a line is shown at most once, each author's in the order said | [`owners`] |
 //! | | and is confirmed once, in the same order | [`once`] |
@@ -32,19 +41,25 @@
 
 pub mod advance;
 pub mod agreement;
+pub mod attempts;
 pub mod authors;
 mod awaited;
 pub mod ballots;
 pub mod bounds;
+pub mod causes;
 pub mod configs;
 pub mod convergence;
 pub mod cost;
 pub mod coverage;
 pub mod durable;
+pub mod eligible;
 pub mod epochs;
 pub mod equivalence;
+pub mod fences;
 #[cfg(test)]
 mod forged;
+pub mod histories;
+pub mod in_place;
 pub mod kept;
 pub mod leaders;
 pub mod logs;
@@ -58,8 +73,10 @@ pub mod rosters;
 pub mod spread;
 pub mod tables;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use history::Log;
 use node::group::{Direct, Group, Output};
 use node::{Event, MessageId, Private, Proposal, ProposalState};
 use transport::PeerId;
@@ -114,6 +131,16 @@ pub struct Invariants {
     pub tables: tables::Tables,
     /// What owners were told is confirmed.
     pub once: once::Once,
+    /// What owners were told is confirmed where it was before.
+    pub in_place: in_place::InPlace,
+    /// How often each process's owner was told that a line lost its place.
+    pub unconfirmed: BTreeMap<u32, u32>,
+    /// Fences.
+    pub fences: fences::Fences,
+    /// Which processes lead, and are of a history that another is to stand before.
+    outranked: BTreeSet<u32>,
+    /// Whether anybody's log has its beginning no longer in memory.
+    forgets: bool,
     /// Whether a log gave way to that of another regime, and no longer had in memory all that it had confirmed: what an author said
     /// there first may be lost, and then what it says next waits for that for ever.
     pub gave_way: bool,
@@ -129,8 +156,12 @@ impl Invariants {
     }
 
     /// It has ended.
-    pub fn ended(&mut self, run: u32) {
+    pub fn ended(&mut self, run: u32, now: Instant) {
         self.owners.ended(run);
+        self.in_place.ended(run);
+        self.logs.causes.ended(run);
+        self.fences.ended(run);
+        self.logs.eligible.ended(run, now);
         self.tables.ended(run);
         self.once.ended(run);
         self.proposals.ended(run);
@@ -143,6 +174,7 @@ impl Invariants {
     pub fn paused(&mut self, run: u32, paused: bool, now: Instant) {
         self.privates.paused(run, paused);
         self.requests.paused(run, paused);
+        self.logs.eligible.paused(run, paused, now);
         self.spread.note_paused(run, paused, now);
     }
 
@@ -163,9 +195,15 @@ impl Invariants {
             self.rosters.note(run, version, &group.roster().collect::<Vec<_>>(), &guests)?;
         }
         bounds::check(&group.sizes(), overlay.known())?;
-        self.look_for_leaps(run, group);
+        self.look_for_leaps(run, group, now);
         let log = group.history().log();
-        self.logs.look(run, log, &mut self.coverage)?;
+        self.logs.look(run, log, &mut self.coverage, now)?;
+        self.fences.note_seen(run, log.seen(), now);
+        self.look_for_hand_overs(run, group);
+        self.forgets |= log.first_in_memory() > 1;
+        if self.forgets && log.meets_others() {
+            self.spread.note_apart(run, now);
+        }
         if let Some(regime) = log.regime() {
             self.tables.note(run, (regime, log.decided()), log.applied())?;
         }
@@ -177,11 +215,12 @@ impl Invariants {
     }
 
     /// Looks whether a process went on from a snapshot, or began its log anew: before its owner hears of anything that follows.
-    pub fn look_for_leaps(&mut self, run: u32, group: &Group) {
+    pub fn look_for_leaps(&mut self, run: u32, group: &Group, now: Instant) {
         if !self.once.leapt(run, group.history().log().leaps()) {
             return;
         }
         self.spread.note_leapt(run);
+        self.in_place.leapt(run, now);
         let before = self.logs.advance.last(run).regime;
         self.gave_way |= before.is_some() && before != group.history().log().regime();
         let open = |proposal: &Proposal| proposal.state == ProposalState::Open;
@@ -193,12 +232,24 @@ impl Invariants {
         self.coverage.snapshots_with_proposals += u64::from(!decided.is_empty());
     }
 
+    /// A leader of a history that another is to stand before hands the lead over.
+    fn look_for_hand_overs(&mut self, run: u32, group: &Group) {
+        if group.believes_to_lead() {
+            match group.history().log().stands() {
+                true => self.outranked.remove(&run),
+                false => self.outranked.insert(run),
+            };
+        } else if self.outranked.remove(&run) {
+            self.coverage.hand_overs += 1;
+        }
+    }
+
     /// A mind wants something of its owner.
     ///
     /// # Errors
     ///
     /// What does not fit what it said before.
-    pub fn hear(&mut self, run: u32, output: &Output, now: Instant) -> Verdict {
+    pub fn hear(&mut self, run: u32, log: &Log<PeerId>, output: &Output, now: Instant) -> Verdict {
         match output {
             Output::Event(Event::Private(private)) => self.hear_private(run, self.owners.me(run), private),
             Output::Event(event) => {
@@ -217,8 +268,19 @@ impl Invariants {
                         self.coverage.guest_lines +=
                             u64::from(self.authors.said(*id).is_some_and(|said| said.by_guest));
                         self.once.note_confirmed(run, *id, *index)?;
+                        let hash = log.hash_at(index.number());
+                        self.in_place.note_confirmed(run, *id, *index, hash)?;
+                        let regime = log.lineage().at(index.number()).filter(|_| index.number() <= log.decided());
+                        self.logs.causes.note_confirmed(run, *id, regime);
                     }
-                    Event::Unconfirmed { id, was } => self.once.note_unconfirmed(run, *id, *was)?,
+                    Event::Unconfirmed { id, was } => {
+                        *self.unconfirmed.entry(run).or_default() += 1;
+                        self.once.note_unconfirmed(run, *id, *was)?;
+                        self.in_place.note_unconfirmed(run, *id, now);
+                        let begins_anew = self.in_place.begins_anew(run, now);
+                        let history = log.lineage().at(was.number()).filter(|_| !begins_anew);
+                        self.logs.causes.note_unconfirmed(run, *id, *was, history)?;
+                    }
                     Event::Left { id, .. } => self.privates.note_lost(run, *id, now),
                     Event::Alarm(what) => return Err(format!("an alarm: {what}")),
                     _ => {}
@@ -234,7 +296,11 @@ impl Invariants {
             Output::Requested(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
             Output::Proposed(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
             Output::Voted(id, answer) => self.requests.note_answer(*id, answer.is_ok()),
-            Output::Execute(task) => self.proposals.note_begun(run, task),
+            Output::Execute(task) => {
+                let in_reach = self.spread.reached_since(run, now, fences::SETTLED);
+                self.fences.note_given(task.ballot, &in_reach, now)?;
+                self.proposals.note_begun(run, task)
+            }
             _ => Ok(()),
         }
     }

@@ -19,12 +19,16 @@ pub struct Once {
 struct Told {
     /// The places of the lines that have one.
     places: Vec<Index>,
+    /// The places of those that were shown as earlier ones: they are told at any time.
+    aside: BTreeSet<Index>,
     /// The number of the last line of each session.
     sessions: BTreeMap<Session, u64>,
     /// How often its log went on from a snapshot, or began anew.
     leaps: u64,
     /// What was shown as said earlier, and may have had its place before the process was there.
     earlier: BTreeSet<MessageId>,
+    /// All that ever was: what loses the place that a newcomer was told of may have another before it.
+    welcomed: BTreeSet<MessageId>,
 }
 
 impl Once {
@@ -35,7 +39,9 @@ impl Once {
 
     /// A line was shown as said earlier: which place it has is told at any time, once.
     pub fn note_earlier(&mut self, run: u32, id: MessageId) {
-        self.told.entry(run).or_default().earlier.insert(id);
+        let told = self.told.entry(run).or_default();
+        told.earlier.insert(id);
+        told.welcomed.insert(id);
     }
 
     /// Notes how often the log of a process went on from a snapshot, or began anew; whether that is more often than before.
@@ -46,6 +52,7 @@ impl Once {
             told.leaps = leaps;
             // What comes next may be anything.
             told.places.clear();
+            told.aside.clear();
             told.sessions.clear();
         }
         more
@@ -59,15 +66,15 @@ impl Once {
     pub fn note_confirmed(&mut self, run: u32, id: MessageId, index: Index) -> Verdict {
         let told = self.told.entry(run).or_default();
         if told.earlier.remove(&id) {
-            return match told.places.binary_search(&index) {
-                Ok(_) => Err(format!("{id} is confirmed at {index}, as another is")),
-                Err(at) => {
-                    told.places.insert(at, index);
-                    let last = told.sessions.entry(id.session).or_default();
-                    *last = id.number.max(*last);
-                    Ok(())
-                }
-            };
+            let last = told.sessions.entry(id.session).or_default();
+            *last = id.number.max(*last);
+            if told.places.binary_search(&index).is_ok() || !told.aside.insert(index) {
+                return Err(format!("{id} is confirmed at {index}, as another is"));
+            }
+            return Ok(());
+        }
+        if told.aside.contains(&index) {
+            return Err(format!("{id} is confirmed at {index}, as another is"));
         }
         let last = told.places.last().copied();
         told.places.push(index);
@@ -90,6 +97,10 @@ impl Once {
     pub fn note_unconfirmed(&mut self, run: u32, id: MessageId, was: Index) -> Verdict {
         let told = self.told.entry(run).or_default();
         told.places.retain(|place| *place < was);
+        told.aside.retain(|place| *place < was);
+        if told.welcomed.contains(&id) {
+            told.earlier.insert(id);
+        }
         match told.sessions.remove(&id.session) {
             Some(last)
                 if last == id.number || last > id.number && !lies_between(&self.lines, id.number, next(id, last)) =>
@@ -156,6 +167,19 @@ mod tests {
         once.note_confirmed(1, line(1), at(4)).unwrap();
         once.note_confirmed(1, line(0), at(2)).unwrap();
         assert!(once.note_confirmed(1, line(0), at(5)).is_err());
+    }
+
+    #[test]
+    fn a_line_that_a_newcomer_was_told_of_may_have_an_earlier_place_once_it_lost_that() {
+        let mut once = Once::default();
+        once.note_earlier(1, line(0));
+        once.note_confirmed(1, line(0), at(10)).unwrap();
+        once.note_confirmed(1, MessageId { number: 5, ..line(0) }, at(11)).unwrap();
+        once.note_unconfirmed(1, MessageId { number: 5, ..line(0) }, at(11)).unwrap();
+        once.note_unconfirmed(1, line(0), at(10)).unwrap();
+        once.note_confirmed(1, line(1), at(4)).unwrap();
+        once.note_confirmed(1, line(0), at(3)).unwrap();
+        assert!(once.note_confirmed(1, line(0), at(2)).is_err(), "once");
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Spread {
     member: Runs,
     /// How one can reach another.
     reach: BTreeMap<(u32, u32), Way>,
+    /// When each last met a log of another history, of which somebody has the beginning no longer in memory.
+    apart: BTreeMap<u32, Instant>,
     /// How many lines each was told to have missed.
     skipped: BTreeMap<u32, u64>,
     /// When the first proposal or vote was said. They are said as lines are, and lines may follow them; who has them is not
@@ -128,9 +130,22 @@ impl Spread {
         }
     }
 
+    /// Whom a process has reached for so long without a break, itself included.
+    pub fn reached_since(&self, run: u32, now: Instant, time: Duration) -> Vec<u32> {
+        let is_long = |way: &Way| way.since + time <= now;
+        let awake = |other: &u32| self.awake.get(other).is_some_and(|since| *since + time <= now);
+        let reached = self.reach.range((run, 0)..=(run, u32::MAX)).filter(|(_, way)| is_long(way));
+        reached.map(|((_, other), _)| *other).filter(awake).chain([run]).collect()
+    }
+
     fn pair(&self, run: u32, peer: PeerId) -> Option<(u32, u32)> {
         let other = *self.ids.get(&peer)?;
         (bit(run) != 0 && bit(other) != 0).then_some((run, other))
+    }
+
+    /// A process meets a log of another history, of which nobody may have the beginning in memory: that comes when one gives way.
+    pub fn note_apart(&mut self, run: u32, now: Instant) {
+        self.apart.insert(run, now);
     }
 
     /// Messages find full queues from here on, or no longer: what must be within its bounds is not.
@@ -218,7 +233,9 @@ impl Spread {
                 let compared = there.met && back.met && there.since.min(back.since) >= held;
                 let offered = there.direct && back.direct && (sent || compared);
                 let lossy = self.lossy_until.filter(|until| line.said <= *until);
-                let since = reached.max(held).max(*awake).max(*self.awake.get(&holder)?).max(lossy.unwrap_or(held));
+                let apart = self.apart.get(&run).copied().unwrap_or(held);
+                let since =
+                    reached.max(held).max(apart).max(*awake).max(*self.awake.get(&holder)?).max(lossy.unwrap_or(held));
                 Some(if offered && lossy.is_none() { since } else { since + GOSSIP })
             };
             let late = since().is_some_and(|since| now.saturating_duration_since(since) > within);
@@ -309,6 +326,13 @@ mod tests {
         let (mut spread, now) = story(|spread, now| spread.note_paused(2, true, now));
         spread.check(now + WITHIN * 2).unwrap();
         spread.note_paused(2, false, now + WITHIN * 2);
+        assert!(spread.check(now + WITHIN * 4).is_err());
+    }
+
+    #[test]
+    fn what_another_history_has_no_longer_in_memory_may_come_when_one_gives_way() {
+        let (spread, now) = story(|spread, now| spread.note_apart(2, now + WITHIN * 2));
+        spread.check(now + WITHIN * 3).unwrap();
         assert!(spread.check(now + WITHIN * 4).is_err());
     }
 

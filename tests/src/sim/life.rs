@@ -136,7 +136,7 @@ impl World {
 
     pub(super) fn end(&mut self, place: Place, told: bool) {
         let Some(mut peer) = self.peers[place.index()].take() else { return };
-        self.invariants.ended(peer.run);
+        self.invariants.ended(peer.run, self.clock.now);
         if let Some(disk) = &mut peer.disk {
             disk.epoch = peer.group.newest_epoch();
         }

@@ -24,7 +24,7 @@
 //!
 //! The files: `world` the clock and the queue of what happens next; `process` and `peer` one process, with what it wants done; `life`
 //! how it starts and ends; `owners` and `asking` what owners do, `guests` what users of gateways do; `network`, `delivery`, `health` what becomes of what is sent and of links; `dialling` how a connection comes
-//! to be a link; `disk` what survives a process; `acts` and `rules` schedules, `plan` random ones; `checks` what must hold, `views` what there is to see, `trace` what
+//! to be a link; `disk` what survives a process; `acts` and `rules` schedules, `plan` random ones, with what `stories` tells; `checks` what must hold, `views` what there is to see, `trace` what
 //! happened; `mutation` rules switched off by a wrapper, to show that it is noticed; `scale` large groups.
 
 mod acts;
@@ -47,6 +47,7 @@ mod process;
 mod queue;
 mod rules;
 mod scale;
+mod stories;
 mod trace;
 mod views;
 mod world;

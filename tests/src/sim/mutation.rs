@@ -36,6 +36,12 @@ impl World {
         self.mutations.push(mutation);
     }
 
+    /// All rules hold again.
+    pub fn mend(&mut self) {
+        self.act(format_args!("all rules hold again"));
+        self.mutations.clear();
+    }
+
     pub(super) fn is_mutated(&self, mutation: &Mutation) -> bool {
         !self.mutations.is_empty() && self.mutations.contains(mutation)
     }

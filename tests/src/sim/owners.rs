@@ -102,6 +102,9 @@ impl World {
             let missing: Vec<_> = group.missing_voters().iter().map(ToString::to_string).collect();
             group.takeover(&missing, now).is_ok()
         });
+        if let Some(peer) = self.peers[place.index()].as_deref().filter(|_| begun == Some(true)) {
+            self.invariants.logs.histories.note_takeover(peer.info.id);
+        }
         self.carry_out(place);
         begun.unwrap_or(false)
     }

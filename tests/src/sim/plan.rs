@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use super::acts::{Act, Identity, Start, Whom};
 use super::rules::{Rule, Verdict, Who};
 use super::world::World;
-use super::{HEARTBEAT, Place};
+use super::{HEARTBEAT, Place, stories};
 
 /// For longer than any run lasts.
 const ALWAYS: Duration = Duration::from_secs(3600);
@@ -55,6 +55,7 @@ impl Plan {
             }
         }
         dice.guests(seed);
+        dice.story(seed);
         // One place is for a newcomer, when all is over.
         let disks = [0.0, 0.5, 1.0][dice.random.random_range(0..3)];
         Self { places: peers + 1, disks, memory: memory(seed), slow_clients: 0.1, steps: dice.steps }
@@ -138,6 +139,13 @@ impl Dice {
             self.steps.insert(at, (Duration::from_millis(random.random_range(0..20)), act));
         }
         self.guests_talk(seed);
+    }
+
+    /// A story comes in between, in one plan of three.
+    fn story(&mut self, seed: u64) {
+        let Some(story) = stories::story(seed, self.peers) else { return };
+        let at = SmallRng::seed_from_u64(seed ^ 29).random_range(self.peers..=self.steps.len());
+        self.steps.splice(at..at, story);
     }
 
     /// What users of gateways say, and what is said to them.

@@ -208,9 +208,9 @@ impl World {
         }
         let Some(peer) = self.peers[place.index()].as_deref() else { return };
         let run = peer.run;
-        self.invariants.look_for_leaps(run, &peer.group);
+        self.invariants.look_for_leaps(run, &peer.group, self.clock.now);
         let ends = matches!(output, Output::Depart | Output::Refused(_) | Output::NotJoined(_));
-        let fits = self.invariants.hear(run, &output, self.clock.now);
+        let fits = self.invariants.hear(run, peer.group.history().log(), &output, self.clock.now);
         self.note(Entry::Told(place, Box::new(output)));
         self.must(place, fits);
         if ends {

@@ -66,6 +66,12 @@ impl World {
         self.running().into_iter().filter_map(told).collect()
     }
 
+    /// How often an owner was told that a line lost its place.
+    pub fn unconfirmed(&self, place: Place) -> u32 {
+        let run = self.peer(place).map(|peer| peer.run);
+        run.and_then(|run| self.invariants.unconfirmed.get(&run)).copied().unwrap_or(0)
+    }
+
     /// Where processes run.
     pub fn running(&self) -> Vec<Place> {
         (0..self.peers.len()).map(Place::at).filter(|place| self.peer(*place).is_some()).collect()
