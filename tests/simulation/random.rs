@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ops::Range;
 use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,21 +27,21 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// The seeds to play.
-fn seeds() -> Vec<Range<u64>> {
+fn seeds() -> Vec<u64> {
     let count = number("SIM_SEEDS");
     if let Some(first) = number("SIM_SEED") {
-        return vec![first..first + count.unwrap_or(1)];
+        return (first..first + count.unwrap_or(1)).collect();
     }
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let first = u64::try_from(since.as_millis()).unwrap_or_default();
     let fresh = number("SIM_FRESH").unwrap_or(FRESH);
     println!("fresh seeds, to replay: SIM_SEED={first} SIM_SEEDS={fresh} {REPLAY}");
-    vec![0..count.unwrap_or(SEEDS), first..first + fresh]
+    (0..count.unwrap_or(SEEDS)).chain(first..first + fresh).collect()
 }
 
 #[test]
 fn whatever_happens_a_group_comes_to_rest_as_one() {
-    let seeds: Vec<u64> = seeds().into_iter().flatten().collect();
+    let seeds = seeds();
     let next = AtomicUsize::new(0);
     let outcome = Mutex::new((Coverage::default(), BTreeMap::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
