@@ -340,11 +340,14 @@ fn whoever_hears_of_another_history_says_what_it_holds_once() {
     let now = crate::start();
     let mut logs = [0, 1].map(|id: u8| history::Log::found(id, LogConfig::default(), now));
     for log in &mut logs {
+        // A founder has its log once it leads.
+        log.handle_leader(Some(log.me()), now);
         while let Some(write) = log.poll_write() {
             log.handle_written(write.ticket, now);
         }
     }
     let [mut log, other] = logs;
+    log.handle_leader(None, now);
     log.handle_reachable(1, now);
     let answers = |log: &mut history::Log<u8>| {
         let sent = std::iter::from_fn(|| log.poll_transmit());

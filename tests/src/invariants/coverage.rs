@@ -6,6 +6,9 @@ use node::{Event, ProposalState};
 
 use super::Verdict;
 
+/// What random plans make so seldom that a schedule has to: `session_half_in_the_loser` sees to it.
+const BY_SCHEDULE: [&str; 1] = ["decided skip"];
+
 /// What is counted, and what one of it is called.
 macro_rules! coverage {
     ($($(#[$doc:meta])* $field:ident: $what:literal,)*) => {
@@ -111,7 +114,7 @@ impl Coverage {
     ///
     /// What did not.
     pub fn check(&self) -> Verdict {
-        match self.all().iter().find(|(_, count)| *count == 0) {
+        match self.all().iter().find(|(what, count)| *count == 0 && !BY_SCHEDULE.contains(what)) {
             Some((what, _)) => Err(format!("not one {what} happened in the whole suite: {self:?}")),
             None => Ok(()),
         }
@@ -138,7 +141,8 @@ mod tests {
         for at in 0..all.all().len() {
             let mut lacking = all;
             *lacking.all_mut()[at] = 0;
-            assert!(lacking.check().is_err(), "{lacking:?}");
+            let by_schedule = BY_SCHEDULE.contains(&all.all()[at].0);
+            assert_eq!(lacking.check().is_ok(), by_schedule, "{lacking:?}");
         }
     }
 
