@@ -4,3 +4,4 @@ mod dying;
 mod hanging;
 mod hostile;
 mod outranking;
+mod sleeping;
