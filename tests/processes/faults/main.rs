@@ -5,3 +5,4 @@ mod hanging;
 mod hostile;
 mod outranking;
 mod sleeping;
+mod strangers;
