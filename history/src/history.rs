@@ -77,7 +77,12 @@ impl<P: Peer> History<P> {
         seed: u64,
         now: Instant,
     ) -> Self {
-        Self::with(Log::restore(me, config, durable, now), session, limits, seed, now)
+        let mut history = Self::with(Log::restore(me, config, durable, now), session, limits, seed, now);
+        // They may have been confirmed, which need not be on the disk yet: should this log give way to another, they are offered
+        // there, and in this one they leave the pool when they are decided again.
+        let waiting = history.log.undecided_lines().cloned().collect();
+        history.resume(waiting, now);
+        history
     }
 
     fn with(log: Log<P>, session: Session, limits: Limits, seed: u64, now: Instant) -> Self {

@@ -19,6 +19,7 @@ mod bell;
 pub mod bench;
 pub mod client;
 mod cluster;
+pub mod fates;
 pub mod invariants;
 mod launch;
 mod network;

@@ -120,6 +120,14 @@ impl<P: Peer> Log<P> {
         })
     }
 
+    /// The lines that are accepted here and not known to be decided, in order.
+    pub fn undecided_lines(&self) -> impl Iterator<Item = &Say> {
+        self.acceptor.tail.iter().filter_map(|entry| match &**entry {
+            Entry::Line(say) => Some(say),
+            _ => None,
+        })
+    }
+
     /// The accepted entry at a place, decided or not, if it is in memory.
     pub fn accepted_entry(&self, index: Index) -> Option<&Arc<Entry<P>>> {
         let at = index.number();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use history::{Config, Entry, Log, LogConfig, LogMessage, Regime};
+use history::{Ballot, Config, Durable, Entry, History, Limits, Log, LogConfig, LogMessage, Regime, Session};
+use uuid::Uuid;
 
 use crate::{line, start};
 
@@ -79,4 +80,23 @@ fn what_a_store_has_after_some_place_is_not_joined_to_the_log_of_another_history
     let whole = vec![config, Arc::new(Entry::Line(line(1, 0)))];
     log.handle_message(1, LogMessage::Learn { regime: other, from: 0, hash: None, entries: whole, decided: 9 }, now);
     assert_eq!((log.regime(), log.decided(), log.hash()), before);
+}
+
+#[test]
+fn a_line_that_was_accepted_and_is_not_known_to_be_decided_waits_after_a_restart_until_it_is() {
+    let now = start();
+    let config = Arc::new(Entry::Config(Config { voters: vec![1], tie_breaker: 1, fork: None }));
+    let ballot = Some(Ballot { regime: Regime::founded(1), round: 1, peer: 1 });
+    let said = line(1, 0);
+    let entries = vec![config, Arc::new(Entry::Line(said.clone()))];
+    let durable = Durable { promised: ballot, accepted: ballot, decided: 1, entries, ..Durable::default() };
+    let (run, limits) = (Session::new(Uuid::from_u128(9)), Limits::default());
+    let mut history = History::<u8>::restore((1, run), limits, LogConfig::default(), durable, 0, now);
+    assert!(history.pool().lines().map(|say| say.id).eq([said.id]));
+    history.handle_members(&[1], now);
+    history.handle_leader(Some(1), now);
+    while let Some(write) = history.poll_write() {
+        history.handle_written(write.ticket, now);
+    }
+    assert_eq!((history.log().applied().next(said.id.session), history.pool().len()), (1, 0));
 }

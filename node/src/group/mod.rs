@@ -222,6 +222,9 @@ impl Group {
         let applied = group.history.log().applied();
         let stale = kept.into_iter().filter(|id| id.number < applied.next(id.session));
         group.outputs.extend(stale.map(Output::Forget));
+        // What its log has accepted waits as well, and must do so when that is cut.
+        let accepted: Vec<_> = group.history.log().undecided_lines().cloned().collect();
+        accepted.into_iter().for_each(|say| group.keep(say));
         if seeds.is_empty() {
             group.found(now);
         }

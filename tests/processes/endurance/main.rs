@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+mod apart;
 mod chaos;
 mod crowd;
 mod guest;

@@ -4,3 +4,5 @@ mod dying;
 mod hanging;
 mod hostile;
 mod outranking;
+mod sleeping;
+mod strangers;

@@ -4,6 +4,7 @@
 
 mod cutting;
 mod deciding;
+mod meeting;
 mod pulling;
 mod site;
 mod splitting;

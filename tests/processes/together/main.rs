@@ -2,6 +2,7 @@
 
 mod consenting;
 mod deciding;
+mod fences;
 mod jobs;
 mod lasting;
 mod requests;
