@@ -190,7 +190,7 @@ mod tests {
         let refused = |reason| Control::Refused(Refused { by, reason });
         let links = golden_links(by, id, &peer).map(|(links, hex)| (Control::Links(links), format!("00000005{hex}")));
         let golden = [
-            (Control::Hello(hello()), format!("000000006d657368636861740003000000000000000167{peer}")),
+            (Control::Hello(hello()), format!("000000006d657368636861740004000000000000000167{peer}")),
             (refused(Refusal::Version { ours: 2 }), format!("00000001{id}000000000002")),
             (refused(Refusal::Group { ours: "x".into() }), format!("00000001{id}00000001000000000000000178")),
             (refused(Refusal::Oneself), format!("00000001{id}00000002")),
