@@ -58,7 +58,7 @@ struct Apart<'a> {
     random: &'a mut SmallRng,
     ports: BTreeMap<&'static str, u16>,
     home: PathBuf,
-    /// Whether who starts is given addresses of all sides.
+    /// From the meeting on, who starts is given addresses of all sides.
     together: bool,
     lines: u32,
     kills: u32,

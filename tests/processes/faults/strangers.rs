@@ -1,10 +1,11 @@
 //! How long the lines of a healthy group wait while members of another foundation come, hang, die and come back.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs};
+use std::{env, fs, panic};
 
 use mesh_tests::fates::{one_history, taken_back, told_rightly};
 use mesh_tests::places::{place_of, until_voters};
@@ -71,10 +72,10 @@ fn talking(speaker: &Peer, what_happens: impl FnOnce() + Send) -> Vec<(Duration,
             said.push((at, speaker.say(&format!("line {}", said.len()))));
             thread::sleep(PACE.saturating_sub(at.elapsed()));
         }
-        other.join().map_or_else(|why| std::panic::resume_unwind(why), |()| said)
+        other.join().map_or_else(|why| panic::resume_unwind(why), |()| said)
     });
     place_of(speaker, &said.last().expect("something was said").1);
-    let confirmed: std::collections::BTreeMap<_, _> = speaker
+    let confirmed: BTreeMap<_, _> = speaker
         .events()
         .iter()
         .filter(|event| event.is("confirmed"))

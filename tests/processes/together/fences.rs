@@ -1,5 +1,6 @@
 //! The fence under which a leader does what it does outside of the group: for whoever is present it never goes back.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
@@ -98,9 +99,9 @@ struct Member {
     name: String,
     process: Process,
     stopped: bool,
-    /// Whether it was: then it may lead on for a moment, as it believes.
+    /// It was stopped: it may lead on for a moment, as it believes.
     slept: bool,
-    given: std::cell::RefCell<String>,
+    given: RefCell<String>,
 }
 
 impl Group {
@@ -222,7 +223,7 @@ impl Group {
         }
     }
 
-    /// What this member is given, if there is a leader with a quorum.
+    /// The fence that this member is given, if there is a leader with a quorum.
     fn fence(&self, member: &Member) -> Option<String> {
         let question = format!("question {}", self.questions.fetch_add(1, Ordering::Relaxed));
         let answer = self.told(member, &question);
