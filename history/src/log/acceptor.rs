@@ -424,7 +424,7 @@ impl<P: Peer> Log<P> {
         self.seen = self.seen.max(ballot);
     }
 
-    fn nack(&mut self, to: P) {
+    pub(super) fn nack(&mut self, to: P) {
         if let Some(promised) = self.acceptor.promised.max(self.seen) {
             self.send(to, LogMessage::Nack { promised });
         }

@@ -67,6 +67,8 @@ impl<P: Peer> Log<P> {
                 self.send_all(everybody, LogMessage::Status(standing));
             }
             Some(leader) if self.standings.is_elsewhere(leader, regime) => self.send_status(leader),
+            // Its ballot has to be above all that anybody here has seen.
+            Some(leader) if self.standings.get(leader).is_some_and(|theirs| theirs.seen < self.seen) => self.nack(leader),
             _ => {}
         }
     }

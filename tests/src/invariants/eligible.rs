@@ -99,7 +99,8 @@ impl Eligible {
             let is_of = |voter: &&PeerId| {
                 self.members.values().any(|member| member.id == **voter && member.of.contains(&Some(*regime)))
             };
-            if 2 * config.voters.iter().filter(is_of).count() > config.voters.len() {
+            let (here, all) = (config.voters.iter().filter(is_of).count(), config.voters.len());
+            if 2 * here > all || 2 * here == all && is_of(&&config.tie_breaker) {
                 self.had.insert(*regime, now);
             }
         }

@@ -23,6 +23,8 @@ struct Told {
     aside: BTreeSet<Index>,
     /// The number of the last line of each session.
     sessions: BTreeMap<Session, u64>,
+    /// The number of the first line of each session: a newcomer was told of none before, and may be told of them in another history.
+    firsts: BTreeMap<Session, u64>,
     /// How often its log went on from a snapshot, or began anew.
     leaps: u64,
     /// What was shown as said earlier, and may have had its place before the process was there.
@@ -54,6 +56,7 @@ impl Once {
             told.places.clear();
             told.aside.clear();
             told.sessions.clear();
+            told.firsts.clear();
         }
         more
     }
@@ -65,6 +68,8 @@ impl Once {
     /// It had one, or another does not have its own yet.
     pub fn note_confirmed(&mut self, run: u32, id: MessageId, index: Index) -> Verdict {
         let told = self.told.entry(run).or_default();
+        let first = told.firsts.entry(id.session).or_insert(id.number);
+        *first = id.number.min(*first);
         if told.earlier.remove(&id) {
             let last = told.sessions.entry(id.session).or_default();
             *last = id.number.max(*last);
@@ -105,8 +110,10 @@ impl Once {
             Some(last)
                 if last == id.number || last > id.number && !lies_between(&self.lines, id.number, next(id, last)) =>
             {
-                if let Some(before) = id.number.checked_sub(1) {
+                let first = told.firsts.remove(&id.session).unwrap_or_default();
+                if let Some(before) = id.number.checked_sub(1).filter(|before| first <= *before) {
                     told.sessions.insert(id.session, before);
+                    told.firsts.insert(id.session, first);
                 }
                 Ok(())
             }
