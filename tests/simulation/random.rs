@@ -18,7 +18,7 @@ use mesh_tests::sim::{Act, Place, Plan, Start, Whom, World};
 const SEEDS: u64 = 2000;
 
 /// How many that nobody has played before.
-const FRESH: u64 = 500;
+const FRESH: u64 = 100;
 
 const REPLAY: &str = "cargo test -p mesh-tests --test simulation random -- --nocapture";
 

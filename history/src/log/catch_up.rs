@@ -68,7 +68,9 @@ impl<P: Peer> Log<P> {
             }
             Some(leader) if self.standings.is_elsewhere(leader, regime) => self.send_status(leader),
             // Its ballot has to be above all that anybody here has seen.
-            Some(leader) if self.standings.get(leader).is_some_and(|theirs| theirs.seen < self.seen) => self.nack(leader),
+            Some(leader) if self.standings.get(leader).is_some_and(|theirs| theirs.seen < self.seen) => {
+                self.nack(leader)
+            }
             _ => {}
         }
     }

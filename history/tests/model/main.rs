@@ -82,22 +82,22 @@ fn is_large() -> bool {
 #[test]
 fn two_peers_agree_through_crashes_and_a_change_of_leader() {
     let two = Bounds { size: 2, crashes: 1, elections: 1, lines: 2, deadlines: 0 };
-    explore(&two, 70_482, &[LINE_UNDER_ANOTHER, LINES_OF_TWO, CUT]);
-    explore(&Bounds { crashes: 2, lines: 1, ..two }, 149_578, &[LINE_UNDER_ANOTHER, CUT]);
+    explore(&two, 284_366, &[LINE_UNDER_ANOTHER, LINES_OF_TWO, CUT]);
+    explore(&Bounds { crashes: 2, lines: 1, ..two }, 757_568, &[LINE_UNDER_ANOTHER, CUT]);
 }
 
 #[test]
 fn two_peers_agree_while_one_is_removed_and_comes_back() {
     let two = Bounds { size: 2, crashes: 1, elections: 1, lines: 1, deadlines: 2 };
-    explore(&two, 250_388, &[LINE_UNDER_ANOTHER, CUT, VOTERS]);
+    explore(&two, 921_468, &[LINE_UNDER_ANOTHER, CUT, VOTERS]);
 }
 
 #[test]
 fn three_peers_agree_through_a_crash_or_a_change_of_leader() {
     let three = Bounds { size: 3, crashes: 0, elections: 1, lines: 1, deadlines: 0 };
-    explore(&three, 173_433, &[LINE_UNDER_ANOTHER, CUT]);
-    explore(&Bounds { crashes: 1, elections: 0, ..three }, 86_361, &[]);
-    explore(&Bounds { crashes: 1, elections: 0, lines: 0, deadlines: 2, ..three }, 48_297, &[VOTERS]);
+    explore(&three, 464_753, &[LINE_UNDER_ANOTHER, CUT]);
+    explore(&Bounds { crashes: 1, elections: 0, ..three }, 254_565, &[]);
+    explore(&Bounds { crashes: 1, elections: 0, lines: 0, deadlines: 2, ..three }, 179_721, &[VOTERS]);
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn is_caught(rule: Rule, (space, way): (&str, usize), finds: &str) {
 }
 
 const WITH_DISKS: usize = 0;
-const FINE: usize = 2;
+const DISKLESS: usize = 1;
 
 #[test]
 fn a_history_ranked_by_its_age_is_noticed() {
@@ -138,7 +138,7 @@ fn a_history_ranked_by_its_age_is_noticed() {
 
 #[test]
 fn a_follower_that_switches_on_a_status_is_noticed() {
-    is_caught(Rule::SwitchesOnStatus, ("three and one", WITH_DISKS), crate::GOES_ON);
+    is_caught(Rule::SwitchesOnStatus, ("two and one", WITH_DISKS), "N7");
 }
 
 #[test]
@@ -146,14 +146,20 @@ fn a_takeover_without_a_persons_word_is_noticed() {
     is_caught(Rule::RaisesByItself, ("five", WITH_DISKS), "N3");
 }
 
+/// A log knows from its entries of which history it is: a wrong name in a message misleads nobody for good.
 #[test]
-fn a_log_named_by_what_it_accepted_is_noticed() {
-    is_caught(Rule::NamedByAccepted, ("two and two", FINE), "N7");
+fn a_log_named_by_what_it_accepted_does_no_harm() {
+    for whole in spaces() {
+        let named = Meeting { rule: Rule::NamedByAccepted, ..whole };
+        if let Some((seed, walk)) = found(&named, 0..20, &mut BTreeMap::new()) {
+            panic!("{}, seed {seed}: {:?}", whole.name, walk.broken);
+        }
+    }
 }
 
 #[test]
 fn a_log_that_forgets_what_it_accepted_in_a_takeover_is_noticed() {
-    is_caught(Rule::ForgetsAccepted, ("three", FINE), "N7");
+    is_caught(Rule::ForgetsAccepted, ("four", DISKLESS), "N7");
 }
 
 #[test]
