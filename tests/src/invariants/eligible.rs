@@ -134,9 +134,9 @@ mod tests {
     }
 
     #[test]
-    fn a_quorum_that_ended_or_is_stopped_counts_for_a_while() {
+    fn a_quorum_of_which_the_tie_breaker_ended_or_is_stopped_counts_for_a_while() {
         type End = fn(&mut Eligible, Instant);
-        for end in [(|eligible, now| eligible.ended(5, now)) as End, |eligible, now| eligible.paused(5, true, now)] {
+        for end in [(|eligible, now| eligible.ended(4, now)) as End, |eligible, now| eligible.paused(4, true, now)] {
             let (mut eligible, now) = story();
             end(&mut eligible, now);
             eligible.note_given_up(1, regime(4), now + STALE).unwrap();
