@@ -165,7 +165,7 @@ fn every_refusal_has_its_bytes() {
     let stranger = Hello::new(id(3));
     let named = [0, 0, 0, 0, 0, 0, 0, 7, b'd', b'e', b'f', b'a', b'u', b'l', b't'];
     for (hello, reason, more) in [
-        (Hello { version: 1, ..stranger.clone() }, 0, &[0, 3][..]),
+        (Hello { version: 1, ..stranger.clone() }, 0, &[0, 4][..]),
         (Hello { group: "x".into(), ..stranger.clone() }, 1, &named),
         (Hello { id: id(1), ..stranger.clone() }, 2, &[]),
         (Hello { incarnation: 5, id: id(2), ..stranger.clone() }, 3, &[]),
